@@ -1,0 +1,28 @@
+// Random numbers as a function of (seed, stream, counter): Philox 4x32-10 (Salmon et al. 2011), so that a run never
+// depends on what was drawn before, on threads, or on where it was resumed.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace softprompt {
+
+class CounterRandom {
+ public:
+  CounterRandom(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {}
+  std::array<uint32_t, 4> block(uint64_t counter) const;
+  double uniform(uint64_t counter) const;             // [0, 1), 53 bits
+  std::vector<int64_t> permutation(int64_t n) const;  // Fisher-Yates
+  std::vector<int64_t> sample(int64_t population,
+                              int64_t n) const;  // without replacement; n may exceed population: starts over
+  at::Tensor uniformTensor(at::IntArrayRef shape, double low, double high) const;  // float32
+
+ private:
+  uint64_t seed_;
+  uint64_t stream_;
+};
+
+}  // namespace softprompt

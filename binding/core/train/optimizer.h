@@ -1,0 +1,29 @@
+// The update rules, each a function of its state and the gradient alone.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/train/options.h"
+
+namespace softprompt {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  // In place on `parameter` (float32 [P, d]); `step` counts from 0 and, for Adafactor, initialStep is added.
+  virtual void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) = 0;
+  virtual std::map<std::string, at::Tensor> state() const = 0;
+  virtual void restore(const std::map<std::string, at::Tensor>& state) = 0;
+};
+
+// Adafactor as T5X has it (no first moment, no parameter scaling) or AdamW, for a parameter of `shape`.
+std::unique_ptr<Optimizer> makeOptimizer(const OptimizerOptions& options, at::IntArrayRef shape, int64_t totalSteps);
+
+// The rate at `step` (from 0).
+double learningRateAt(const OptimizerOptions& options, int64_t step, int64_t totalSteps);
+
+}  // namespace softprompt

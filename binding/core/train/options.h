@@ -1,0 +1,49 @@
+// Every choice of a tuning run, with the paper's names (PAPER.md "Settings"). TypeScript resolves presets; nothing is
+// implied here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace softprompt {
+
+enum class Reduction { kSum, kMean };  // over the batch's target tokens
+enum class OptimizerKind { kAdafactor, kAdamW };
+enum class Schedule { kConstant, kLinear, kCosine, kInverseSqrt };
+
+struct LossOptions {
+  Reduction reduction = Reduction::kSum;
+  double zLoss = 0;  // times logsumexp(logits)^2 a target token
+  double labelSmoothing = 0;
+};
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::kAdafactor;
+  double learningRate = 0.3;
+  double weightDecay = 1e-5;  // Adafactor: P *= 1 - weightDecay a step, as T5X; AdamW: decoupled, times the rate
+  Schedule schedule = Schedule::kConstant;
+  int64_t warmupSteps = 0;
+  // Adafactor
+  double clipThreshold = 1.0;
+  double decayRate = 0.8;
+  int64_t initialStep = 0;
+  int64_t minDimSizeToFactor = 128;
+  // Adafactor's epsilon is 1e-30, AdamW's 1e-8
+  double epsilon = 1e-30;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double averageDecay =
+      0;  // > 0: the prompt handed out is an exponential moving average of the iterates (preset 'fast')
+};
+
+struct TuneOptions {
+  int64_t steps = 1000;  // the schedule's length
+  int64_t batchSize = 32;
+  bool shuffle = true;
+  double dropout = 0;
+  uint64_t seed = 0;
+  LossOptions loss;
+  OptimizerOptions optimizer;
+};
+
+}  // namespace softprompt

@@ -1,0 +1,159 @@
+/**
+ * The one typed view of the native module (`binding/addon`). Nothing else in `src/` knows what crosses the desk.
+ *
+ * Rules of the desk: values are checked in TypeScript before they get here, and only asserted in C++. Token ids cross as typed arrays.
+ * Everything that may take long returns a {@link NativeJob} at once. Native failures are `Error`s with a string `code`.
+ */
+
+/** Rows of token ids of unequal length: row i is `ids[offsets[i] .. offsets[i + 1])`; `offsets` has rows + 1 entries. */
+export interface TokenRows {
+  ids: Int32Array
+  offsets: Int32Array
+}
+
+/** A prompt as it crosses: float32, row-major, `rows` x `dModel`. */
+export interface NativePromptRows {
+  data: Float32Array
+  rows: number
+  dModel: number
+}
+
+export interface NativePromptFile extends NativePromptRows {
+  metadata: Record<string, string>
+}
+
+/** Work on a compute thread. `cancel()` makes `promise` reject with code `CANCELLED` at the next yield point; late or repeated calls do nothing. */
+export interface NativeJob<T> {
+  promise: Promise<T>
+  cancel(): void
+}
+
+/** Queries that share a call: row i is `inputs` row i behind `prompts[promptOfRow[i]]` (-1: none). */
+export interface NativePromptedRows {
+  inputs: TokenRows
+  prompts: NativePromptRows[]
+  promptOfRow: Int32Array
+}
+
+export interface NativeGenerateOptions {
+  maxNewTokens: number
+  minNewTokens: number
+}
+
+export interface NativeGeneration {
+  tokens: Int32Array
+  logProb: number
+  finishReason: 'eos' | 'length'
+}
+
+export interface NativeLoss {
+  reduction: 'sum' | 'mean'
+  zLoss: number
+  labelSmoothing: number
+}
+
+export type NativeOptimizer = {
+  name: 'adafactor' | 'adamw'
+  learningRate: number
+  weightDecay: number
+  schedule: 'constant' | 'linear' | 'cosine' | 'inverseSqrt'
+  warmupSteps: number
+  clipThreshold: number
+  decayRate: number
+  initialStep: number
+  minDimSizeToFactor: number
+  epsilon: number
+  beta1: number
+  beta2: number
+  averageDecay: number
+}
+
+export type NativeInit =
+  | { kind: 'vocabulary'; sampledFrom: number }
+  | { kind: 'uniform'; low: number; high: number }
+  | { kind: 'labels'; labels: TokenRows; sampledFrom: number }
+  | { kind: 'text'; labels: TokenRows; sampledFrom: number }
+  | { kind: 'prompt'; prompt: NativePromptRows; sampledFrom: number }
+
+export interface NativeTuneOptions {
+  inputs: TokenRows
+  targets: TokenRows
+  length: number
+  init: NativeInit
+  steps: number
+  batchSize: number
+  shuffle: boolean
+  dropout: number
+  seed: number
+  loss: NativeLoss
+  optimizer: NativeOptimizer
+}
+
+export interface NativeStep {
+  step: number
+  loss: number
+  gradientNorm: number
+  learningRate: number
+  examples: number
+  inputTokens: number
+  targetTokens: number
+}
+
+/** One tuning run, driven from TypeScript in stretches between evaluations. Lives on its model's compute thread. */
+export interface NativeTuner {
+  /** Runs `steps` more steps; `onSteps` gets those done since its last call, in order. Other work of the model gets in between steps and layers. */
+  run(steps: number, onSteps: (steps: NativeStep[]) => void): NativeJob<void>
+  /** The prompt as it is now (the moving average where the optimiser keeps one). */
+  prompt(): NativeJob<NativePromptRows>
+  save(path: string, notes: string): NativeJob<void>
+  /** Gives back the notes saved. */
+  restore(path: string): NativeJob<string>
+}
+
+export interface NativeModelInfo {
+  device: string
+  dtype: 'float32' | 'bfloat16'
+  configJson: string
+  fingerprint: string
+  parameterCount: number
+  bytes: number
+  threads: number
+}
+
+export interface NativeModel {
+  readonly info: NativeModelInfo
+  generate(rows: NativePromptedRows, options: NativeGenerateOptions[], onTokens?: (rows: Int32Array, tokens: Int32Array) => void): NativeJob<NativeGeneration[]>
+  /** One Float32Array a row, a number a target token. */
+  score(rows: NativePromptedRows, targets: TokenRows): NativeJob<Float32Array[]>
+  /** rows x labels, row-major. */
+  classify(rows: NativePromptedRows, labels: TokenRows): NativeJob<Float32Array>
+  gradient(inputs: TokenRows, targets: TokenRows, prompt: NativePromptRows, loss: NativeLoss): NativeJob<{ loss: number; gradient: Float32Array }>
+  tuner(options: NativeTuneOptions): NativeJob<NativeTuner>
+  /** sha256 over every frozen tensor's bytes as held: the same before and after `tune`. */
+  digest(): NativeJob<string>
+  /** Cancels what is queued and running (code MODEL_DISPOSED), ends the thread, frees the tensors. Settles when that is done. */
+  dispose(): Promise<void>
+}
+
+export interface NativeLoadOptions {
+  path: string
+  device: string
+  dtype: string
+  threads: number
+  trust: boolean
+}
+
+export interface NativeFileInfo {
+  kind: 'prompt' | 'checkpoint' | 'safetensors' | 'torchscript'
+  tensors: { name: string; dtype: string; shape: number[] }[]
+  metadata: Record<string, string>
+}
+
+export interface Native {
+  versions(): { libtorch: string; napi: number; cuda: boolean; bfloat16: boolean; threads: number; cpuCapability: string }
+  loadModel(options: NativeLoadOptions, onProgress: (fraction: number) => void): NativeJob<NativeModel>
+  convert(folder: string, out: string, dtype: string): NativeJob<void>
+  loadPrompt(path: string): NativeJob<NativePromptFile>
+  savePrompt(prompt: NativePromptFile, path: string, format: 'safetensors' | 'npy'): NativeJob<void>
+  inspect(path: string): NativeJob<NativeFileInfo>
+}
