@@ -122,12 +122,21 @@ export interface NativeModelInfo {
 
 export interface NativeModel {
   readonly info: NativeModelInfo
-  generate(rows: NativePromptedRows, options: NativeGenerateOptions[], onTokens?: (rows: Int32Array, tokens: Int32Array) => void): NativeJob<NativeGeneration[]>
+  generate(
+    rows: NativePromptedRows,
+    options: NativeGenerateOptions[],
+    onTokens?: (rows: Int32Array, tokens: Int32Array) => void,
+  ): NativeJob<NativeGeneration[]>
   /** One Float32Array a row, a number a target token. */
   score(rows: NativePromptedRows, targets: TokenRows): NativeJob<Float32Array[]>
   /** rows x labels, row-major. */
   classify(rows: NativePromptedRows, labels: TokenRows): NativeJob<Float32Array>
-  gradient(inputs: TokenRows, targets: TokenRows, prompt: NativePromptRows, loss: NativeLoss): NativeJob<{ loss: number; gradient: Float32Array }>
+  gradient(
+    inputs: TokenRows,
+    targets: TokenRows,
+    prompt: NativePromptRows,
+    loss: NativeLoss,
+  ): NativeJob<{ loss: number; gradient: Float32Array }>
   tuner(options: NativeTuneOptions): NativeJob<NativeTuner>
   /** sha256 over every frozen tensor's bytes as held: the same before and after `tune`. */
   digest(): NativeJob<string>
