@@ -1,0 +1,116 @@
+// The loader, softprompt.node: Node-API only, so that any Node or Electron can load it where there is no LibTorch at
+// all. JavaScript calls
+//   open(libtorchLibDir: string, corePath: string): object
+// which opens LibTorch from that folder, then the addon beside this module, and gives the addon's exports. What goes
+// wrong is a JavaScript error with the dynamic linker's own words. Every environment (main thread, Workers) makes its
+// own call; libraries stay open for good.
+#include <dlfcn.h>
+#include <node_api.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace {
+
+#ifdef __APPLE__
+constexpr const char* kSuffix = ".dylib";
+constexpr const char* kOpenMpPrefix = "libomp";
+#else
+constexpr const char* kSuffix = ".so";
+constexpr const char* kOpenMpPrefix = "libgomp";  // libgomp.so.1 in a wheel, libgomp-<hash>.so.1 in an archive
+#endif
+
+namespace fs = std::filesystem;
+using Register = napi_value (*)(napi_env, napi_value);
+
+// What opening gave: the addon's entry point, or the code and text of the failure.
+struct Opened {
+  Register registerModule = nullptr;
+  std::string code;
+  std::string message;
+};
+
+std::string linkerError() {
+  const char* text = dlerror();
+  return text ? text : "unknown error of the dynamic linker";
+}
+
+// The libraries that libtorch_cpu needs are opened first and by full path, so that neither an rpath nor LD_LIBRARY_PATH
+// has to lead to them.
+std::vector<std::string> libtorchFiles(const std::string& dir) {
+  std::vector<std::string> files;
+  std::error_code unreadable;  // then libc10 is missing too, and the linker says so
+  for (const fs::directory_entry& entry : fs::directory_iterator(dir, unreadable)) {
+    if (entry.path().filename().string().rfind(kOpenMpPrefix, 0) == 0) files.push_back(entry.path().string());
+  }
+  files.push_back(dir + "/libc10" + kSuffix);
+  files.push_back(dir + "/libtorch_cpu" + kSuffix);
+  return files;
+}
+
+// Global, so that the addon, and later libtorch_cuda, find these symbols. Opening a library twice only counts
+// references.
+Opened open(const std::string& libtorchLibDir, const std::string& corePath) {
+  // libgomp's threads spin after each parallel region unless told not to before it loads: that would starve Node's own
+  // threads.
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
+  for (const std::string& file : libtorchFiles(libtorchLibDir)) {
+    if (!dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL)) return {nullptr, "LIBTORCH_BROKEN", linkerError()};
+  }
+  void* core = dlopen(corePath.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!core) return {nullptr, fs::exists(corePath) ? "LIBTORCH_BROKEN" : "ADDON_MISSING", linkerError()};
+  auto registerModule = reinterpret_cast<Register>(dlsym(core, "napi_register_module_v1"));
+  if (!registerModule) return {nullptr, "ADDON_MISSING", linkerError()};
+  return {registerModule, "", ""};
+}
+
+napi_value fail(napi_env env, const std::string& code, const std::string& message) {
+  napi_throw_error(env, code.c_str(), message.c_str());
+  return nullptr;
+}
+
+bool readString(napi_env env, napi_value value, std::string& out) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok) return false;
+  out.resize(length + 1);  // Node-API writes a closing zero
+  if (napi_get_value_string_utf8(env, value, out.data(), out.size(), &length) != napi_ok) return false;
+  out.resize(length);
+  return true;
+}
+
+napi_value openFromJs(napi_env env, napi_callback_info info) {
+  size_t count = 2;
+  napi_value arguments[2];
+  std::string libtorchLibDir, corePath;
+  if (napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) != napi_ok || count != 2 ||
+      !readString(env, arguments[0], libtorchLibDir) || !readString(env, arguments[1], corePath)) {
+    return fail(env, "OPTION_INVALID", "open(libtorchLibDir, corePath) takes two strings");
+  }
+  static std::mutex opening;  // one environment at a time: dlerror's text belongs to one call
+  Opened opened;
+  {
+    std::lock_guard<std::mutex> lock(opening);
+    opened = open(libtorchLibDir, corePath);
+  }
+  if (!opened.registerModule) return fail(env, opened.code, opened.message);
+
+  napi_value exports = nullptr;
+  if (napi_create_object(env, &exports) != napi_ok)
+    return fail(env, "ADDON_MISSING", "no object could be made for the addon's exports");
+  napi_value returned = opened.registerModule(env, exports);
+  return returned ? returned : exports;  // an exception of the addon is pending then
+}
+
+}  // namespace
+
+NAPI_MODULE_INIT() {
+  napi_value open = nullptr;
+  if (napi_create_function(env, "open", NAPI_AUTO_LENGTH, openFromJs, nullptr, &open) != napi_ok ||
+      napi_set_named_property(env, exports, "open", open) != napi_ok) {
+    napi_throw_error(env, "ADDON_MISSING", "the loader could not export open()");
+  }
+  return exports;
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'tsup'
+
+const shared = { outDir: 'lib', target: 'node20', platform: 'node', sourcemap: true, treeshake: true, shims: true } as const
+
+// The ES modules share their chunks; `libtorch` is for scripts/prepare.mjs alone and is not exported by the package.
+export default defineConfig([
+  {
+    ...shared,
+    entry: { index: 'src/index.ts', cli: 'src/cli/main.ts', libtorch: 'src/libtorch/index.ts' },
+    format: 'esm',
+    splitting: true,
+  },
+  { ...shared, entry: { index: 'src/index.ts' }, format: 'cjs' },
+  { ...shared, entry: { index: 'src/index.ts' }, format: ['esm', 'cjs'], dts: { only: true } },
+])
