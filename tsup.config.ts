@@ -1,6 +1,15 @@
-import { defineConfig } from 'tsup'
+import { defineConfig, type Options } from 'tsup'
 
-const shared = { outDir: 'lib', target: 'node20', platform: 'node', sourcemap: true, treeshake: true, shims: true } as const
+// env-paths is an ES module only, which CommonJS cannot require in every Node 20: it is bundled.
+const shared: Options = {
+  noExternal: ['env-paths', 'is-safe-filename'],
+  outDir: 'lib',
+  target: 'node20',
+  platform: 'node',
+  sourcemap: true,
+  treeshake: true,
+  shims: true,
+}
 
 // The ES modules share their chunks; `libtorch` is for scripts/prepare.mjs alone and is not exported by the package.
 export default defineConfig([
