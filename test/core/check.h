@@ -30,6 +30,7 @@ struct Register {
   static check::Register register_##name(#name, &test_##name); \
   static void test_##name()
 
+#undef CHECK  // LibTorch's logging may have one
 #define CHECK(condition)                                           \
   do {                                                             \
     if (!(condition)) check::fail(__FILE__, __LINE__, #condition); \
@@ -51,7 +52,7 @@ struct Register {
   do {                                                                                                        \
     const at::Tensor check_a = (a).detach().to(at::kDouble), check_b = (b).detach().to(at::kDouble);          \
     if (!check_a.sizes().equals(check_b.sizes())) check::fail(__FILE__, __LINE__, #a ": another shape");      \
-    const double check_d = (check_a - check_b).abs().max().item<double>();                                    \
+    const double check_d = check_a.sub(check_b).abs().max().item<double>();                                   \
     const double check_m = std::max(1.0, check_b.abs().max().item<double>());                                 \
     if (!(check_d <= (tolerance)*check_m))                                                                    \
       check::fail(__FILE__, __LINE__, #a " differs by " + std::to_string(check_d / check_m) + " (relative)"); \
