@@ -1,3 +1,5 @@
 export { type FindOptions, type FoundLibtorch, findLibtorch, type LibtorchPlace, type LibtorchSearch, type LibtorchSource } from './find.js'
+export { type InstallEvent, type InstallOptions, installLibtorch } from './install.js'
 export { loadNative } from './load.js'
+export { showProgress } from './progress.js'
 export { LIBTORCH_VERSION } from './release.js'

@@ -1,0 +1,44 @@
+// `npm test`: the C++ tests of core, then vitest. What is given goes on to vitest (npm test -- test/libtorch). The last line counts both.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fail, root, rootPath } from './shared.mjs'
+
+function testCore() {
+  const binary = new URL('build/core_tests', root)
+  if (!existsSync(binary)) fail('build/core_tests is missing: run `npm run build:native` first')
+  const { status, stdout } = spawnSync(binary.pathname, [], {
+    cwd: rootPath,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  process.stdout.write(stdout)
+  const counted = /^core: (\d+) passed, (\d+) failed$/m.exec(stdout)
+  const [passed, failed] = counted ? [Number(counted[1]), Number(counted[2])] : [0, 0]
+  return { passed, failed: Math.max(failed, status === 0 ? 0 : 1), skipped: 0 } // a crash counts as a failure
+}
+
+function testTypescript(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'softprompt-'))
+  const report = join(folder, 'vitest.json')
+  const vitest = new URL('node_modules/vitest/vitest.mjs', root).pathname
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const { status } = spawnSync(process.execPath, [vitest, 'run', ...reporters, ...args], {
+    cwd: rootPath,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const counts = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : null
+  rmSync(folder, { recursive: true })
+  const failed = counts?.numFailedTests ?? 0
+  const skipped = (counts?.numPendingTests ?? 0) + (counts?.numTodoTests ?? 0)
+  // A file that could not be run at all has no failed test, only a failed run.
+  return { passed: counts?.numPassedTests ?? 0, failed: Math.max(failed, status === 0 ? 0 : 1), skipped }
+}
+
+const results = [testCore(), testTypescript(process.argv.slice(2))]
+const sum = (of) => results.reduce((total, result) => total + result[of], 0)
+const skipped = sum('skipped') > 0 ? `, ${sum('skipped')} skipped` : ''
+process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed${skipped}\n`)
+process.exit(sum('failed') === 0 && sum('passed') > 0 ? 0 : 1)
