@@ -1,0 +1,107 @@
+import { PieceDecoder, type Surface, surfacesOf } from './decoder.js'
+import { type Piece, PieceType, parseSentencePieceModel, type SentencePieceModel } from './model-file.js'
+import { Normalizer } from './normalizer.js'
+import { SpecialTokenSplitter, specialTokensOf, spellingOf, type TokenizerConfig } from './special-tokens.js'
+import type { DecodeOptions, EncodeOptions, Ids, Refuse, StreamDecoder, Tokenizer } from './tokenizer.js'
+import { ByteTrie } from './trie.js'
+import { Unigram } from './unigram.js'
+
+const utf8 = new TextEncoder()
+// Up to this many characters the memory that text is turned into bytes in is kept for the next one.
+const KEPT_CHARACTERS = 1 << 18
+
+export interface SentencePieceOptions {
+  config?: TokenizerConfig
+  /** Makes the errors that name the file: TOKENIZER_INVALID, and TOKENIZER_UNSUPPORTED for a sound model of another kind. */
+  refuse: Refuse
+  refuseKind: Refuse
+}
+
+/**
+ * T5's tokenizer from its own `spiece.model`: the ids of SentencePiece 0.2 for each stretch of text between special tokens, which are split off first
+ * as Hugging Face does.
+ */
+export class SentencePieceTokenizer implements Tokenizer {
+  readonly vocabSize: number
+  readonly eosTokenId: number
+  private readonly model: SentencePieceModel
+  private readonly ids: Map<string, number>
+  private readonly normalizer: Normalizer
+  private readonly unigram: Unigram
+  private readonly splitter: SpecialTokenSplitter
+  private readonly surfaces: (Surface | undefined)[]
+  private readonly spellings: (string | undefined)[]
+  private bytes = new Uint8Array(0)
+
+  constructor(file: Uint8Array, { config = {}, refuse, refuseKind }: SentencePieceOptions) {
+    this.model = parseSentencePieceModel(file, refuse, refuseKind)
+    const { pieces, normalizer: spec, whitespaceAsSuffix } = this.model
+    this.ids = new Map(pieces.map((piece, id) => [piece.text, id]))
+    const specials = specialTokensOf(config, pieces.length, (piece) => this.ids.get(piece))
+    this.normalizer = new Normalizer({ spec, whitespaceAsSuffix, userDefined: userDefinedOf(pieces) }, refuse)
+    this.unigram = new Unigram(this.model)
+    this.splitter = new SpecialTokenSplitter(specials)
+    this.surfaces = surfacesOf(this.model)
+    this.spellings = pieces.map((piece) => piece.text)
+    for (const { text, id, special } of specials) {
+      this.ids.set(text, id)
+      this.spellings[id] = text
+      if (id !== this.model.unknownId) this.surfaces[id] = { kind: special ? 'special' : 'text', text }
+    }
+    this.vocabSize = this.spellings.length
+    const eos = spellingOf(config.eos_token, '</s>')
+    const eosId = this.ids.get(eos)
+    if (eosId === undefined) throw refuse(`it has no piece ${eos} to end a text with`)
+    this.eosTokenId = eosId
+  }
+
+  encode(text: string, { maxTokens = Number.POSITIVE_INFINITY }: EncodeOptions = {}): Int32Array {
+    const ids: number[] = []
+    for (const part of this.splitter.split(text)) {
+      if (ids.length >= maxTokens) break
+      if (typeof part === 'number') ids.push(part)
+      else this.unigram.encode(this.normalize(part), ids, maxTokens)
+    }
+    if (ids.length > maxTokens) ids.length = maxTokens
+    return Int32Array.from(ids)
+  }
+
+  decode(ids: Ids, options: DecodeOptions = {}): string {
+    const decoder = this.createStreamDecoder(options)
+    let text = ''
+    for (const id of ids) text += decoder.push(id)
+    return text + decoder.flush()
+  }
+
+  createStreamDecoder({ skipSpecial = true }: DecodeOptions = {}): StreamDecoder {
+    const { addDummyPrefix, removeExtraWhitespaces } = this.model.normalizer
+    const leadingSpaces = removeExtraWhitespaces ? 'all' : addDummyPrefix ? 'one' : 'none'
+    return new PieceDecoder({ surfaces: this.surfaces, skipSpecial, leadingSpaces })
+  }
+
+  pieceToId(piece: string): number | undefined {
+    return this.ids.get(piece)
+  }
+
+  idToPiece(id: number): string | undefined {
+    return this.spellings[id]
+  }
+
+  private normalize(text: string): Uint8Array {
+    // A UTF-16 unit takes at most three bytes.
+    const kept = text.length <= KEPT_CHARACTERS
+    if (kept && this.bytes.length < 3 * text.length) this.bytes = new Uint8Array(Math.max(3 * text.length, 1 << 12))
+    const bytes = kept ? this.bytes : new Uint8Array(3 * text.length)
+    const { written } = utf8.encodeInto(text, bytes)
+    return this.normalizer.normalize(bytes, written)
+  }
+}
+
+function userDefinedOf(pieces: readonly Piece[]): ByteTrie | null {
+  const ids = pieces.map((_, id) => id).filter((id) => pieces[id]!.type === PieceType.userDefined)
+  if (ids.length === 0) return null
+  return new ByteTrie(
+    ids.map((id) => pieces[id]!.bytes),
+    ids,
+  )
+}

@@ -1,0 +1,38 @@
+import type { SoftPromptError } from '../errors.js'
+
+export type Ids = Int32Array | readonly number[]
+
+export interface EncodeOptions {
+  /** Stop after this many tokens: the first ones of the whole text's, without paying for the rest of a long text. */
+  maxTokens?: number
+}
+
+export interface DecodeOptions {
+  /** Leave out `</s>`, `<pad>` and sentinels (default), or write them as they are spelt. */
+  skipSpecial?: boolean
+}
+
+/** Turns ids into text one at a time: the pieces put together are what `decode` makes of all the ids. */
+export interface StreamDecoder {
+  /** The text that this id completes; empty while it only holds part of a character. */
+  push(id: number): string
+  /** What is left at the end. */
+  flush(): string
+}
+
+/** Text to token ids and back. Pure: the same text gives the same ids, and no call changes the tokenizer. */
+export interface Tokenizer {
+  /** Ids are in `[0, vocabSize)`, sentinels included. A model's embedding may have more rows. */
+  readonly vocabSize: number
+  readonly eosTokenId: number
+  /** The ids of the text alone: no `</s>` is added. Never fails: a lone surrogate reads as U+FFFD. */
+  encode(text: string, options?: EncodeOptions): Int32Array
+  /** Ids that the tokenizer has no piece for (a model's vocabulary is often padded) decode to nothing. */
+  decode(ids: Ids, options?: DecodeOptions): string
+  createStreamDecoder(options?: DecodeOptions): StreamDecoder
+  pieceToId(piece: string): number | undefined
+  idToPiece(id: number): string | undefined
+}
+
+/** What a reader of tokenizer files throws at a broken one; it knows the file's name. */
+export type Refuse = (reason: string) => SoftPromptError
