@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   MODEL_NOT_FINITE: 'A tensor of the checkpoint holds NaN or infinity.',
   MODEL_UNSUPPORTED: 'The file or folder is a model, but not of a kind that this package runs.',
   MODEL_UNTRUSTED: 'A TorchScript file that this package did not write: it is run only with `trust: true`.',
+  MODEL_BUSY: 'Too much work waits for the model already; wait for some of it, or send less at once.',
   MODEL_DISPOSED: 'The model was disposed of before or while the call ran.',
   SAFETENSORS_INVALID: 'A safetensors file whose header cannot be trusted.',
   SAFETENSORS_TRUNCATED: 'A safetensors file that ends before its tensors do.',
