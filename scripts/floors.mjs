@@ -4,6 +4,11 @@ import { fail, filesUnder, root } from './shared.mjs'
 
 const rules = [
   { folder: 'binding/core', never: /napi|node_api|uv\.h|v8|addon\//, why: 'core knows LibTorch only' },
+  {
+    folder: 'binding/core',
+    never: /^(torch\/(all|torch|script|extension)\.h|ATen\/(ATen|Functions)\.h)$/,
+    why: 'it takes seconds to compile: include what is used (ATen/ops/linear.h)',
+  },
   { folder: 'binding/addon', never: /^(ATen\/ops\/|ATen\/ATen\.h|torch\/)/, why: 'the addon has no tensor maths' },
   { folder: 'test/core', never: /napi|node_api|addon\//, why: "core's tests know core only" },
 ]
