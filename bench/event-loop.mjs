@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { T5 } from 'softprompt'
+import { quantile } from './statistics.mjs'
+
+const PERIOD = 10
+const IDLE_SECONDS = 5
+const GOAL = 30
+
+/** How late a 10 ms timer fires, in ms, over and over until `done` is called. */
+function watchTimer() {
+  const delays = []
+  let watching = true
+  const watched = (async () => {
+    while (watching) {
+      const start = performance.now()
+      await sleep(PERIOD)
+      delays.push(performance.now() - start - PERIOD)
+    }
+  })()
+  return async () => {
+    watching = false
+    await watched
+    return delays
+  }
+}
+
+function show(name, delays) {
+  const [middle, high, most] = [0.5, 0.99, 1].map((q) => quantile(delays, q).toFixed(1).padStart(6))
+  console.log(`  ${name.padEnd(7)} median ${middle}   99th percentile ${high}   largest ${most}   (${delays.length} timers)`)
+}
+
+/** The delay of a 10 ms timer while the process is idle, and while a model is tuned in it with its events read. */
+export async function eventLoop(options) {
+  console.log(`\nevent loop: delay of a ${PERIOD} ms timer in ms; goal while tuning: 99th percentile under ${GOAL}`)
+  const t5 = await T5.load(options.model, { threads: options.threads })
+  const idle = watchTimer()
+  await sleep(IDLE_SECONDS * 1000)
+  show('idle', await idle())
+
+  const steps = 1_000_000 // more than there is time for
+  const run = t5.tune({ train: options.data, steps, batchSize: options.batchSize, prompt: { length: options.length } })
+  run.result.catch(() => {}) // it is aborted below
+  let begun
+  const first = new Promise((resolve) => {
+    begun = resolve
+  })
+  const reader = (async () => {
+    for await (const event of run) if (event.type === 'step') begun()
+  })().catch(() => {})
+  await first
+  const tuning = watchTimer()
+  await sleep(options.seconds * 1000)
+  show('tuning', await tuning())
+  run.abort()
+  await reader
+  await t5.dispose()
+}
