@@ -5,9 +5,13 @@ import { median, spread } from './statistics.mjs'
 
 const NEW_TOKENS = 64
 
+function randomPrompt(rows, dModel) {
+  const values = Float32Array.from({ length: rows * dModel }, () => Math.random() - 0.5)
+  return SoftPrompt.fromArray(values, { rows, dModel })
+}
+
 async function decodingRates(t5, rows, { rounds, batchSize, length }) {
-  const { dModel } = t5.config
-  const prompt = SoftPrompt.fromArray(Float32Array.from({ length: length * dModel }, () => Math.random() - 0.5), { rows: length, dModel })
+  const prompt = randomPrompt(length, t5.config.dModel)
   const rates = []
   for (let round = 0; round <= rounds; round++) {
     const queries = Array.from({ length: batchSize }, (_, i) => rows[(round * batchSize + i) % rows.length].input)
@@ -20,7 +24,8 @@ async function decodingRates(t5, rows, { rounds, batchSize, length }) {
 
 /** New tokens per second of greedy decoding, beside Hugging Face's on the same model, batches and threads. */
 export async function generate(options) {
-  console.log(`\ngenerate: ${options.model}, batch ${options.batchSize}, prompt ${options.length}, ${NEW_TOKENS} new tokens; tokens/s, median (middle half)`)
+  const sizes = `batch ${options.batchSize}, prompt ${options.length}, ${NEW_TOKENS} new tokens`
+  console.log(`\ngenerate: ${options.model}, ${sizes}; tokens/s, median (middle half)`)
   for (const dtype of options.dtypes) {
     const t5 = await T5.load(options.model, { dtype, threads: options.threads })
     const rows = await encodedRows(t5, options.data, (options.rounds + 1) * options.batchSize)

@@ -15,7 +15,8 @@ export async function peerRates(task, rows, options, dtype, threads) {
     const file = join(folder, 'rows.json')
     await writeFile(file, JSON.stringify(rows))
     const sizes = ['--batch', options.batchSize, '--length', options.length, '--rounds', options.rounds, '--threads', threads]
-    const { stdout } = await promisify(execFile)(options.peerPython, [SCRIPT, task, options.model, file, '--dtype', dtype, ...sizes.map(String)])
+    const command = [SCRIPT, task, options.model, file, '--dtype', dtype, ...sizes.map(String)]
+    const { stdout } = await promisify(execFile)(options.peerPython, command)
     return JSON.parse(stdout)
   } finally {
     await rm(folder, { recursive: true })
