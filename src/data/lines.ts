@@ -1,0 +1,66 @@
+import { createReadStream } from 'node:fs'
+import { DataError } from '../errors.js'
+
+export interface Line {
+  text: string
+  /** Counted from 1. */
+  number: number
+}
+
+const NEWLINE = 0x0a
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The lines of a UTF-8 file without their line feeds, as they are read; a byte order mark at its start is dropped. */
+export async function* readLines(path: string, signal?: AbortSignal): AsyncGenerator<Line> {
+  let number = 0
+  let rest: Buffer[] = []
+  const decode = (parts: Buffer[]): Line => {
+    number += 1
+    const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+    return { text: decodeLine(bytes, path, number), number }
+  }
+  for await (const chunk of readChunks(path, signal)) {
+    let start = 0
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      yield decode([...rest, chunk.subarray(start, end)])
+      rest = []
+      start = end + 1
+    }
+    if (start < chunk.length) rest.push(chunk.subarray(start))
+  }
+  if (rest.length > 0) yield decode(rest)
+}
+
+function decodeLine(bytes: Buffer, path: string, number: number): string {
+  try {
+    const text = utf8.decode(bytes)
+    return number === 1 && text.startsWith('\ufeff') ? text.slice(1) : text
+  } catch (error) {
+    throw new DataError('DATA_ROW_INVALID', `${path}, line ${number}: the line is not UTF-8. Save the file as UTF-8.`, { cause: error })
+  }
+}
+
+async function* readChunks(path: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of createReadStream(path)) {
+      signal?.throwIfAborted()
+      yield chunk as Buffer
+    }
+  } catch (error) {
+    throw fileError(path, error)
+  }
+}
+
+/** What the file system said, as an error of the package; anything else is given back as it is. */
+export function fileError(path: string, error: unknown): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (syscall === undefined) return error
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return new DataError('DATA_FILE_NOT_FOUND', `There is no data file ${path}. Check the path; it is taken from ${process.cwd()}.`, {
+      cause: error,
+    })
+  }
+  if (code === 'EISDIR')
+    return new DataError('DATA_FILE_INVALID', `${path} is a folder, not a data file. Name a file in it.`, { cause: error })
+  return new DataError('DATA_FILE_NOT_FOUND', `The data file ${path} could not be read: ${message}.`, { cause: error })
+}

@@ -1,0 +1,87 @@
+import { DataError, TokenizerError } from '../errors.js'
+import { TimeSlice } from '../time-slice.js'
+import type { Ids, Tokenizer } from '../tokenizer/index.js'
+import { show } from './example.js'
+import type { ExampleSet } from './read.js'
+
+export interface TokenizeOptions {
+  tokenizer: Tokenizer | null
+  eosTokenId: number
+  /** Rows of the model's embedding: ids are in `[0, vocabSize)`. */
+  vocabSize: number
+  /** Tokens, `</s>` included. @defaultValue 512 */
+  maxInputLength?: number | undefined
+  /** @defaultValue 128 */
+  maxTargetLength?: number | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** Examples as token ids, ready to cross to the native module. */
+export interface DataSet {
+  inputs: Int32Array[]
+  targets: Int32Array[]
+  /** As given; of token ids, what they decode to. */
+  inputText(row: number): string
+  targetText(row: number): string
+  /** Names a row in a message. */
+  describe(row: number): string
+}
+
+/**
+ * Turns examples into ids. Text: its ids and `</s>`; what is too long is cut so that `</s>` still fits. Token ids: as they are; what is too long is cut,
+ * and nothing is put in place of a `</s>` lost with it.
+ *
+ * @throws TokenizerError `TOKENIZER_MISSING`, `TOKEN_OUT_OF_RANGE`
+ * @throws DataError `DATA_TARGET_EMPTY` for a target of white space alone
+ */
+export async function tokenizeExamples({ examples, describe }: ExampleSet, options: TokenizeOptions): Promise<DataSet> {
+  const { maxInputLength = 512, maxTargetLength = 128, tokenizer, signal } = options
+  const slice = new TimeSlice()
+  const inputs: Int32Array[] = []
+  const targets: Int32Array[] = []
+  for (const [row, { input, target }] of examples.entries()) {
+    if (slice.spent) {
+      await slice.pause()
+      signal?.throwIfAborted()
+    }
+    const where = describe(row)
+    inputs.push(toIds(input, maxInputLength, where, options))
+    const targetIds = toIds(target, maxTargetLength, where, options)
+    if (typeof target === 'string' && targetIds.length === 1) checkTarget(target, where, options)
+    targets.push(targetIds)
+  }
+  const textOf = (value: string | Ids) => (typeof value === 'string' ? value : (tokenizer?.decode(value) ?? Array.from(value).join(' ')))
+  const inputText = (row: number) => textOf(examples[row]!.input)
+  const targetText = (row: number) => textOf(examples[row]!.target)
+  return { inputs, targets, inputText, targetText, describe }
+}
+
+function toIds(value: string | Ids, maxLength: number, where: string, options: TokenizeOptions): Int32Array {
+  if (typeof value === 'string') return encode(value, maxLength, where, options)
+  const { vocabSize } = options
+  const wrong = Array.from(value).find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize)
+  if (wrong !== undefined) {
+    throw new TokenizerError(
+      'TOKEN_OUT_OF_RANGE',
+      `${where}: ${show(wrong)} is not a token id of this model, whose ids are integers from 0 to ${vocabSize - 1}.`,
+    )
+  }
+  return Int32Array.from(value.slice(0, maxLength))
+}
+
+function encode(text: string, maxLength: number, where: string, { tokenizer, eosTokenId }: TokenizeOptions): Int32Array {
+  if (!tokenizer) {
+    const help = "Put the model's spiece.model or tokenizer.json beside its weights, or give token ids instead of text."
+    throw new TokenizerError('TOKENIZER_MISSING', `${where}: the row is text, but the model has no tokenizer. ${help}`)
+  }
+  const ids = tokenizer.encode(text, { maxTokens: maxLength - 1 })
+  const closed = new Int32Array(ids.length + 1)
+  closed.set(ids)
+  closed[ids.length] = eosTokenId
+  return closed
+}
+
+function checkTarget(target: string, where: string, { tokenizer }: TokenizeOptions): void {
+  if (tokenizer!.encode(target, { maxTokens: 1 }).length > 0) return
+  throw new DataError('DATA_TARGET_EMPTY', `${where}: the target ${show(target)} holds nothing but white space. Every row needs a target.`)
+}
