@@ -72,6 +72,21 @@ describe('codes', () => {
   })
 })
 
+describe('docs/errors.md', () => {
+  it('lists every code with its meaning under its class, and no others', () => {
+    const listed = new Map<string, string>()
+    let className = ''
+    for (const line of readFileSync('docs/errors.md', 'utf8').split('\n')) {
+      if (line.startsWith('### ')) className = line.slice(4)
+      const row = /^\| `([A-Z_]+)` \| (.*) \|$/.exec(line)
+      if (!row) continue
+      listed.set(row[1]!, row[2]!)
+      expect(className, row[1]).toBe(classOfCode(row[1]!).className)
+    }
+    expect(Object.fromEntries(listed)).toEqual(ERROR_CODES)
+  })
+})
+
 describe('errorFromNative', () => {
   const native = (code: string, message: string) => Object.assign(new Error(message), { code })
 
