@@ -40,6 +40,7 @@ async function runPip(python: string, args: string[], onLine: (line: string) => 
     )
     child.once('close', resolve)
   })
-  if (status !== 0) throw new Error(lines.findLast((line) => /^ERROR:/.test(line.trim()))?.trim() ?? `pip ended with exit status ${status}`)
+  if (status !== 0)
+    throw new Error(lines.findLast((line) => /^ERROR:/.test(line.trim()))?.trim() ?? lines.at(-1) ?? `pip ended with exit status ${status}`)
   return lines
 }
