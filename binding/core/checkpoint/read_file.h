@@ -1,0 +1,37 @@
+// A file opened for reading at given offsets (pread): no shared position, no memory map that a truncated file could
+// fault.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace softprompt {
+
+class ReadFile {
+ public:
+  // Throws Error FILE_NOT_FOUND or FILE_READ, naming the path.
+  explicit ReadFile(std::string path);
+  ~ReadFile();
+  ReadFile(const ReadFile&) = delete;
+  ReadFile& operator=(const ReadFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  uint64_t size() const { return size_; }
+  // All of [offset, offset + n), or Error FILE_READ (the file shrank, or the disk failed).
+  void read(uint64_t offset, void* to, size_t n) const;
+  std::string text(uint64_t offset, size_t n) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  uint64_t size_ = 0;
+};
+
+bool isFile(const std::string& path);
+bool isFolder(const std::string& path);
+
+// The whole of a file of at most `limit` bytes; Error FILE_READ when it is longer.
+std::string readText(const std::string& path, uint64_t limit = 64 << 20);
+
+}  // namespace softprompt

@@ -1,0 +1,16 @@
+// The reference executor: the TorchScript module's own methods, block by block, so that the model's thread can pause
+// between layers, forward and backward.
+#pragma once
+
+#include <torch/csrc/jit/api/module.h>
+
+#include <memory>
+
+#include "core/t5/executor.h"
+
+namespace softprompt {
+
+// `module` is buildModule's.
+std::unique_ptr<Executor> makePlainExecutor(const T5Config& config, torch::jit::Module module);
+
+}  // namespace softprompt

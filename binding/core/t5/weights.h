@@ -1,0 +1,30 @@
+// A checkpoint's tensors, checked against the config and brought to one form: the names of parameterSpecs, one dtype
+// and device, and "lm_head.weight" only where the head is not the embedding.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/checkpoint/tensor_source.h"
+#include "core/runtime/yield_point.h"
+#include "core/t5/config.h"
+
+namespace softprompt {
+
+struct WeightOptions {
+  at::ScalarType dtype = at::kFloat;
+  at::Device device = at::kCPU;
+  std::function<void(double fraction)> onProgress;  // 0 to 1
+};
+
+struct Weights {
+  NamedTensors tensors;     // in the order of the forward pass, the head last
+  std::string fingerprint;  // sha256 of the config's maths and of every value as float32, whatever dtype was asked for
+};
+
+// Throws Error MODEL_TENSOR_*, MODEL_NOT_FINITE and what the source throws; pauses between tensors.
+Weights readWeights(const TensorSource& source, const T5Config& config, const WeightOptions& options,
+                    YieldPoint& yieldPoint);
+
+}  // namespace softprompt

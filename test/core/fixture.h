@@ -1,0 +1,58 @@
+// The checkpoints of test/fixtures with Hugging Face's answers (test/fixtures/README.md).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+
+#include <map>
+#include <string>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/t5/load.h"
+
+namespace fixture {
+
+inline std::string folder(const std::string& family) {
+  return std::string(FIXTURES) + "/" + family;
+}
+
+inline softprompt::LoadedModel load(const std::string& path, const std::string& dtype = "float32") {
+  softprompt::NeverYields never;
+  softprompt::LoadOptions options;
+  options.path = path;
+  options.device = "cpu";
+  options.dtype = dtype;
+  return softprompt::loadModel(options, never);
+}
+
+struct Answers {
+  explicit Answers(const std::string& family) {
+    const softprompt::SafetensorsFile file(folder(family) + "/answers.safetensors");
+    for (const auto& info : file.tensors()) tensors[info.name] = file.read(info.name);
+  }
+  const at::Tensor& operator[](const std::string& name) const { return tensors.at(name); }
+  at::Tensor mask() const { return tensors.at("attention_mask").to(at::kBool); }
+  // The labels shifted right behind the start token 0; -100 becomes 0, as in Hugging Face's code.
+  at::Tensor decoderIds() const {
+    const at::Tensor labels = tensors.at("labels");
+    const at::Tensor start = at::full({labels.size(0), 1}, 0, labels.options());
+    return at::cat({start, labels.narrow(1, 0, labels.size(1) - 1).clamp_min(0)}, 1);
+  }
+  std::map<std::string, at::Tensor> tensors;
+};
+
+// [P; X] and its mask for all rows of the fixture; without a prompt, X.
+inline softprompt::Encoded encode(softprompt::Executor& model, const Answers& answers, const at::Tensor& prompt,
+                                  softprompt::Pass& pass) {
+  at::Tensor embeds = model.embed(answers["input_ids"]), mask = answers.mask();
+  if (prompt.defined()) {
+    const int64_t rows = embeds.size(0);
+    embeds = at::cat({prompt.unsqueeze(0).expand({rows, -1, -1}), embeds.to(at::kFloat)}, 1);
+    mask = at::cat({at::ones({rows, prompt.size(0)}, mask.options()), mask}, 1);
+  }
+  return model.encode(embeds, mask, pass);
+}
+
+}  // namespace fixture
