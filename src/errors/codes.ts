@@ -3,6 +3,7 @@
  * (see `classOfCode`). `docs/errors.md` lists the same codes, which a test checks.
  */
 export const ERROR_CODES = {
+  CONFIG_MISSING: 'A folder without config.json: it is not a model.',
   CONFIG_INVALID: 'config.json is not JSON, lacks a field, or contradicts itself or the tensors.',
   CONFIG_UNSUPPORTED: 'config.json asks for something that this package does not implement.',
 

@@ -159,7 +159,7 @@ std::string makeHeader(const NamedTensors& tensors, const Metadata& metadata) {
   uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     header += jsonQuoted(name) + ":{\"dtype\":\"" + dtypeName(tensor.scalar_type()) + "\",\"shape\":[";
-    for (int64_t i = 0; i < tensor.dim(); ++i) header += (i ? "," : "") + std::to_string(tensor.size(i));
+    for (int64_t i = 0; i < tensor.dim(); ++i) header.append(i ? "," : "").append(std::to_string(tensor.size(i)));
     header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.nbytes()) + "]},";
     offset += tensor.nbytes();
   }

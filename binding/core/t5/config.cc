@@ -14,6 +14,10 @@ class Fields {
  public:
   Fields(const Json& json, const std::string& source) : json_(json), source_(source) {}
 
+  [[noreturn]] void unsupported(const std::string& field, const std::string& what) const {
+    throw Error("CONFIG_UNSUPPORTED", source_ + ": " + field + " " + what);
+  }
+
   [[noreturn]] void invalid(const std::string& field, const std::string& what) const {
     throw Error("CONFIG_INVALID", source_ + ": " + field + " " + what);
   }
@@ -73,7 +77,7 @@ FeedForward feedForwardOf(const Fields& fields) {
   if (name == "relu") return FeedForward::kRelu;
   if (name == "gated-gelu") return FeedForward::kGatedGelu;
   if (name == "gated-silu") return FeedForward::kGatedSilu;
-  fields.invalid("feed_forward_proj", "is '" + name + "'; relu, gated-gelu and gated-silu are supported");
+  fields.unsupported("feed_forward_proj", "is '" + name + "'; relu, gated-gelu and gated-silu are supported");
 }
 
 // mT5 never scales. Else scale_decoder_outputs where it is, else the tie flag as the file has it (missing: true), which
@@ -125,7 +129,7 @@ T5Config parseConfig(const std::string& json, const std::string& source) {
   T5Config config;
   config.modelType = fields.string("model_type", "t5");
   if (config.modelType != "t5" && config.modelType != "mt5" && config.modelType != "umt5") {
-    fields.invalid("model_type", "is '" + config.modelType + "'; t5, mt5 and umt5 are supported");
+    fields.unsupported("model_type", "is '" + config.modelType + "'; t5, mt5 and umt5 are supported");
   }
   readSizes(fields, config);
   readPositions(fields, config);

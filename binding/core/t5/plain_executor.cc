@@ -1,8 +1,8 @@
 #include "core/t5/plain_executor.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/mul.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -62,7 +62,7 @@ class Sites {
   bool isOn() const { return masks_ != nullptr; }
   at::Tensor mask(at::IntArrayRef shape) { return masks_->mask(next_++, shape).to(device_, dtype_); }
   at::Tensor dropped(const at::Tensor& hidden) {
-    return isOn() ? at::mul(hidden, mask({hidden.size(0), 1, hidden.size(2)})) : hidden;
+    return isOn() ? hidden * mask({hidden.size(0), 1, hidden.size(2)}) : hidden;
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "core/t5/source.h"
 
+#include <c10/core/ScalarType.h>
+
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -9,6 +11,14 @@ namespace softprompt {
 namespace {
 
 using Words = std::vector<std::pair<std::string, std::string>>;
+
+// Words of every source. TorchScript compiled from C++ knows a dtype by its number.
+const Words kConstants{
+    {"int64", std::to_string(static_cast<int>(c10::ScalarType::Long))},
+    {"float32", std::to_string(static_cast<int>(c10::ScalarType::Float))},
+    {"bool", std::to_string(static_cast<int>(c10::ScalarType::Bool))},
+    // A masked score: far below any real one, and finite, so that a row without any position gives no NaN.
+    {"masked", "-1.0e9"}};
 
 // `text` with every {word} replaced. TorchScript source here has no other braces.
 std::string filled(std::string text, const Words& words) {
@@ -26,9 +36,6 @@ std::string literal(double value) {
   std::snprintf(text, sizeof text, "%.17g", value);
   return std::string(text).find_first_of(".e") == std::string::npos ? std::string(text) + ".0" : text;
 }
-
-// A masked score: far below any real one, and finite, so that a row without any position gives no NaN.
-constexpr const char* kMasked = "-1.0e9";
 
 // Letters: B rows, S keys, T queries, H heads, K d_kv, d d_model. No 1/sqrt(K): T5's initialisation absorbs it.
 constexpr const char* kBlockHelpers = R"(
@@ -67,15 +74,15 @@ constexpr const char* kSiluGate =
 constexpr const char* kRelativePositionBias = R"(
 def relative_position_bias(self, queries: int, keys: int, offset: int) -> Tensor:
     table = getattr(self.layer, "0").SelfAttention.relative_attention_bias.weight
-    distance = torch.arange(1 - offset - queries, keys - offset, dtype=torch.long, device=table.device)
+    distance = torch.arange(1 - offset - queries, keys - offset, dtype={int64}, device=table.device)
 {direction}
-    far = torch.log(torch.clamp(distance, min=1).to(torch.float) / {exact}) / {logRange} * {logBuckets}
-    far = torch.clamp({exact} + far.to(torch.long), max={last})
+    far = torch.log(torch.clamp(distance, min=1).to({float32}) / {exact}) / {logRange} * {logBuckets}
+    far = torch.clamp({exact} + far.to({int64}), max={last})
     bucket = bucket + torch.where(distance < {exact}, distance, far)
     row = torch.embedding(table, bucket).t().contiguous()
     return row.unfold(1, keys, 1).flip([1]).unsqueeze(0)
 )";
-constexpr const char* kBothDirections = R"(    bucket = (distance > 0).to(torch.long) * {half}
+constexpr const char* kBothDirections = R"(    bucket = (distance > 0).to({int64}) * {half}
     distance = torch.abs(distance))";
 constexpr const char* kPastOnly = R"(    distance = torch.clamp(torch.neg(distance), min=0)
     bucket = torch.zeros_like(distance))";
@@ -93,7 +100,7 @@ def bias(self, queries: int, offset: int) -> Tensor:
     bias = self.relative_position_bias(queries, offset + queries, offset)
     if queries == 1:
         return bias
-    every = torch.ones([queries, offset + queries], dtype=torch.bool, device=bias.device)
+    every = torch.ones([queries, offset + queries], dtype={bool}, device=bias.device)
     return torch.masked_fill(bias, torch.triu(every, offset + 1), {masked})
 )";
 
@@ -185,7 +192,7 @@ def step(self, ids: Tensor, position: int, cache: List[Tensor], mask: Tensor) ->
     return self.decoder.finish(hidden).squeeze(1)
 
 def forward(self, input_ids: Tensor, attention_mask: Tensor, decoder_input_ids: Tensor) -> Tensor:
-    mask = attention_mask.to(torch.bool)
+    mask = attention_mask.to({bool})
     encoder_hidden = self.encode(self.embed(input_ids), mask)
     return self.logits(self.decode(decoder_input_ids, encoder_hidden, mask))
 )";
@@ -247,12 +254,12 @@ std::string unrolled(int64_t blocks, bool biasInEveryBlock, const char* biasLine
 
 std::string encoderBlockSource(const T5Config& config, BlockShape shape) {
   const std::string bias = shape.hasBias ? relativePositionBias(config, true) + kEncoderBias : "";
-  return filled(blockHelpers(config, "1") + bias + kSelfAttention + kEncoderForward, {{"masked", kMasked}});
+  return filled(blockHelpers(config, "1") + bias + kSelfAttention + kEncoderForward, kConstants);
 }
 
 std::string decoderBlockSource(const T5Config& config, BlockShape shape) {
   const std::string bias = shape.hasBias ? relativePositionBias(config, false) + kDecoderBias : "";
-  return filled(blockHelpers(config, "2") + bias + kSelfAttention + kDecoderForward, {{"masked", kMasked}});
+  return filled(blockHelpers(config, "2") + bias + kSelfAttention + kDecoderForward, kConstants);
 }
 
 std::string stackSource(const T5Config& config) {
@@ -268,7 +275,7 @@ std::string rootSource(const T5Config& config, bool hasLmHead) {
     return unrolled(count, config.biasInEveryBlock, biasLine, line);
   };
   const double scale = std::pow(static_cast<double>(config.dModel), -0.5);
-  return filled(
+  const std::string text = filled(
       kRoot,
       {{"encoderBlocks", blocks(config.numLayers, "    bias = getattr(self.encoder.block, \"{i}\").bias(mask)\n",
                                 "    hidden = getattr(self.encoder.block, \"{i}\").forward(hidden, bias, none)\n")},
@@ -282,8 +289,8 @@ std::string rootSource(const T5Config& config, bool hasLmHead) {
        {"scale", config.scaleDecoderOutputs ? " * " + literal(scale) : ""},
        {"head", hasLmHead ? "lm_head" : "shared"},
        {"H", std::to_string(config.numHeads)},
-       {"K", std::to_string(config.dKv)},
-       {"masked", kMasked}});
+       {"K", std::to_string(config.dKv)}});
+  return filled(text, kConstants);
 }
 
 }  // namespace softprompt

@@ -23,7 +23,7 @@ constexpr const char* kStray = "decoder.block.0.layer.1.EncDecAttention.relative
 
 std::string shapeText(at::IntArrayRef shape) {
   std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i) out += (i ? ", " : "") + std::to_string(shape[i]);
+  for (size_t i = 0; i < shape.size(); ++i) out.append(i ? ", " : "").append(std::to_string(shape[i]));
   return out + "]";
 }
 
