@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { DataError } from '../errors.js'
+import { decodeUtf8 } from '../utf8.js'
 
 export interface Line {
   text: string
@@ -8,7 +9,6 @@ export interface Line {
 }
 
 const NEWLINE = 0x0a
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The lines of a UTF-8 file without their line feeds, as they are read; a byte order mark at its start is dropped. */
 export async function* readLines(path: string, signal?: AbortSignal): AsyncGenerator<Line> {
@@ -33,7 +33,7 @@ export async function* readLines(path: string, signal?: AbortSignal): AsyncGener
 
 function decodeLine(bytes: Buffer, path: string, number: number): string {
   try {
-    const text = utf8.decode(bytes)
+    const text = decodeUtf8(bytes)
     return number === 1 && text.startsWith('\ufeff') ? text.slice(1) : text
   } catch (error) {
     throw new DataError('DATA_ROW_INVALID', `${path}, line ${number}: the line is not UTF-8. Save the file as UTF-8.`, { cause: error })

@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '../utf8.js'
 import { PieceType, type SentencePieceModel } from './model-file.js'
 import { characterLength } from './normalizer.js'
 import type { StreamDecoder } from './tokenizer.js'
@@ -21,8 +22,6 @@ export interface DecoderOptions {
   /** Whether white space at the start of the text is dropped: all of it, the first one, or none. */
   leadingSpaces: 'all' | 'one' | 'none'
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** SentencePieceProcessor::Decode, one id at a time. */
 export class PieceDecoder implements StreamDecoder {
@@ -79,7 +78,7 @@ function firstCharacter(bytes: readonly number[]): { text: string; width: number
   if (!bytes.slice(1, width).every(isTrail)) return 'invalid'
   if (bytes.length < width) return 'unfinished'
   try {
-    return { text: utf8.decode(Uint8Array.from(bytes.slice(0, width))), width }
+    return { text: decodeUtf8(Uint8Array.from(bytes.slice(0, width))), width }
   } catch {
     return 'invalid'
   }

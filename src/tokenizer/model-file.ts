@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '../utf8.js'
 import { ProtobufReader } from './protobuf.js'
 import type { Refuse } from './tokenizer.js'
 
@@ -31,7 +32,6 @@ export interface SentencePieceModel {
 }
 
 const UNIGRAM = 1
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Reads a Unigram model; throws what `refuse` (TOKENIZER_INVALID) or `refuseKind` (TOKENIZER_UNSUPPORTED) makes of the reason. */
 export function parseSentencePieceModel(bytes: Uint8Array, refuse: Refuse, refuseKind: Refuse): SentencePieceModel {
@@ -62,7 +62,8 @@ function parseModel(bytes: Uint8Array): Parsed {
     normalizer: { precompiledCharsMap: new Uint8Array(), addDummyPrefix: true, removeExtraWhitespaces: true, escapeWhitespaces: true },
     modelType: UNIGRAM,
   }
-  const reader = new ProtobufReader(bytes)
+  // A Buffer's views cost more than a plain array's, and there is one for each piece.
+  const reader = new ProtobufReader(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
   while (reader.next()) {
     if (reader.field === 1) model.pieces.push(parsePiece(reader.message()))
     else if (reader.field === 2) parseTrainer(reader.message(), model)
@@ -80,7 +81,7 @@ function parsePiece(message: Uint8Array): Piece {
     else if (reader.field === 2) piece.score = reader.float()
     else if (reader.field === 3) piece.type = reader.integer()
   }
-  piece.text = utf8.decode(piece.bytes)
+  piece.text = decodeUtf8(piece.bytes)
   return piece
 }
 
@@ -90,7 +91,7 @@ function parseTrainer(message: Uint8Array, model: Parsed): void {
     if (reader.field === 3) model.modelType = reader.integer()
     else if (reader.field === 24) model.whitespaceAsSuffix = reader.boolean()
     else if (reader.field === 35) model.byteFallback = reader.boolean()
-    else if (reader.field === 44) model.unknownSurface = utf8.decode(reader.message())
+    else if (reader.field === 44) model.unknownSurface = decodeUtf8(reader.message())
   }
 }
 
