@@ -44,7 +44,7 @@ export function openNative(loaderPath: string, search: LibtorchSearch): Native {
 }
 
 /** The folder of this package, from wherever this file was bundled to. */
-function packageRoot(): string {
+export function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const file = join(folder, 'package.json')
     if (existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as { name?: string }).name === 'softprompt') return folder

@@ -1,0 +1,39 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Parsers for the values of flags. What is wrong with a number's range is said by the API. */
+
+export function integer(value: string): number {
+  const number = Number(value)
+  if (value.trim() === '' || !Number.isInteger(number)) throw new InvalidArgumentError('It must be an integer.')
+  return number
+}
+
+export function real(value: string): number {
+  const number = Number(value)
+  if (value.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('It must be a number.')
+  return number
+}
+
+/** 'a,b' as ['a', 'b']; for a flag that is repeated, all together. */
+export function list(value: string, previous?: string[]): string[] {
+  const parts = value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  if (parts.length === 0) throw new InvalidArgumentError('It must be words with commas between.')
+  return [...(previous ?? []), ...parts]
+}
+
+/** A flag that is repeated: each value as it is. */
+export function repeated(value: string, previous?: string[]): string[] {
+  return [...(previous ?? []), value]
+}
+
+export type InitChoice = 'vocabulary' | 'uniform' | { labels: string[] } | { text: string }
+
+export function init(value: string): InitChoice {
+  if (value === 'vocabulary' || value === 'uniform') return value
+  if (value.startsWith('labels:')) return { labels: list(value.slice('labels:'.length)) }
+  if (value.startsWith('text:') && value.length > 'text:'.length) return { text: value.slice('text:'.length) }
+  throw new InvalidArgumentError("It must be vocabulary, uniform, labels:a,b or text:'some words'.")
+}

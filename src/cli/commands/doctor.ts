@@ -1,0 +1,105 @@
+import { availableParallelism, totalmem } from 'node:os'
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import { SoftPromptError } from '../../errors.js'
+import { findLibtorch, type LibtorchSearch } from '../../libtorch/find.js'
+import { loadNative } from '../../libtorch/load.js'
+import { T5 } from '../../model.js'
+import type { Native } from '../../native.js'
+import { VERSION } from '../../version.js'
+import { ExitCode } from '../failure.js'
+import { bytes, count, print } from '../output.js'
+
+interface DoctorFlags {
+  model?: string
+  json?: boolean
+}
+
+interface Diagnosis {
+  usable: boolean
+  softprompt: string
+  node: string
+  platform: string
+  processors: number
+  memory: number
+  libtorch: LibtorchSearch
+  native?: ReturnType<Native['versions']>
+  model?: { path: string; device: string; dtype: string; parameters: number; bytes: number; tokenizer: boolean }
+  /** What stands in the way, with what to do. */
+  problems: string[]
+}
+
+export function doctorCommand(root: Command): void {
+  root
+    .command('doctor')
+    .description('whether this machine is ready, and what to do where it is not (exit code 1)')
+    .option('-m, --model <M>', 'load this model too')
+    .option('--json', 'one JSON object')
+    .action(async (flags: DoctorFlags) => {
+      const diagnosis = await diagnose(flags)
+      await print(flags.json ? JSON.stringify(diagnosis) : text(diagnosis))
+      if (!diagnosis.usable) process.exitCode = ExitCode.failed
+    })
+}
+
+async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
+  const problems: string[] = []
+  const attempt = <T>(work: () => Promise<T>) => work().catch((error: unknown) => void problems.push(problem(error)))
+  const libtorch = await findLibtorch({ all: true })
+  const native = await attempt(async () => (await loadNative()).versions())
+  const model = native && flags.model !== undefined ? await attempt(() => tryModel(flags.model as string)) : undefined
+  return {
+    usable: problems.length === 0,
+    softprompt: VERSION,
+    node: process.versions.node,
+    platform: `${process.platform}-${process.arch}`,
+    processors: availableParallelism(),
+    memory: totalmem(),
+    libtorch,
+    ...(native && { native }),
+    ...(model && { model }),
+    problems,
+  }
+}
+
+function problem(error: unknown): string {
+  return SoftPromptError.isInstance(error) ? `${error.code}: ${error.message}` : String(error)
+}
+
+async function tryModel(source: string) {
+  const t5 = await T5.load(source)
+  const { path, parameterCount, bytes } = t5.info
+  const found = { path, device: t5.device, dtype: t5.dtype, parameters: parameterCount, bytes, tokenizer: t5.tokenizer !== null }
+  await t5.dispose()
+  return found
+}
+
+function text(diagnosis: Diagnosis): string {
+  const { libtorch, native, model, problems } = diagnosis
+  const line = (name: string, value: string) => `${pc.dim(name.padEnd(12))} ${value}`
+  const lines = [
+    line('softprompt', diagnosis.softprompt),
+    line('node', `${diagnosis.node} on ${diagnosis.platform}`),
+    line('machine', `${diagnosis.processors} processors, ${bytes(diagnosis.memory)} memory`),
+    ...libtorch.places.map((place) => line('libtorch', placeLine(place, libtorch))),
+    ...(libtorch.advice ? [line('', libtorch.advice)] : []),
+  ]
+  if (native) {
+    lines.push(line('loaded', `LibTorch ${native.libtorch}, ${native.cpuCapability}, ${native.threads} threads`))
+    lines.push(
+      line('bfloat16', native.bfloat16 ? 'multiplied natively: the default dtype' : 'not native on this processor: float32 is the default'),
+    )
+    lines.push(line('cuda', native.cuda ? 'available' : 'not available'))
+  }
+  if (model) {
+    const size = `${count(model.parameters)} parameters, ${bytes(model.bytes)} as ${model.dtype} on ${model.device}`
+    lines.push(line('model', `${model.path}: ${size}, ${model.tokenizer ? 'with' : 'without'} tokenizer`))
+  }
+  return [...lines, '', ...problems.map((found) => pc.red(found)), ...(problems.length === 0 ? [pc.green('ready')] : [])].join('\n')
+}
+
+function placeLine({ where, found, problem }: LibtorchSearch['places'][number], { chosen }: LibtorchSearch): string {
+  if (!found) return pc.dim(`${where}: ${problem}`)
+  const used = found.lib === chosen?.lib
+  return `${used ? pc.green('uses') : 'also'} ${found.lib} (${found.version ?? 'version unknown'}, ${where})`
+}

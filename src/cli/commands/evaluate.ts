@@ -1,0 +1,59 @@
+import type { Command } from 'commander'
+import type { Evaluation } from '../../evaluate.js'
+import { SoftPrompt } from '../../prompt.js'
+import { integer, list } from '../arguments.js'
+import { interruptible } from '../interrupt.js'
+import { type ModelFlags, withLoaded, withModel } from '../load.js'
+import { count, print } from '../output.js'
+
+interface EvaluateFlags extends ModelFlags {
+  prompt?: string
+  data: string
+  metric?: string[]
+  labels?: string[]
+  maxInputLength?: number
+  maxTargetLength?: number
+  predictions?: boolean
+  json?: boolean
+}
+
+const EXAMPLES = `
+Examples:
+  softprompt evaluate --model models/nano-t5 --prompt task.safetensors --data test.jsonl
+  softprompt evaluate --model models/nano-t5 --prompt task.safetensors --data test.jsonl --json     {"metrics":{"accuracy":0.93},"count":700}
+
+Without --labels an output counts as right if its text equals the target's. With --labels the model picks the likeliest of them.`
+
+export function evaluateCommand(root: Command): void {
+  withModel(root.command('evaluate'))
+    .description('measure a prompt on examples that it was not tuned on')
+    .requiredOption('--data <F>', 'examples: .jsonl, .json, .csv or .tsv with the fields input and target')
+    .option('-p, --prompt <P>', 'the soft prompt; without one the bare model is measured')
+    .option('--metric <name>', 'metrics; repeat or use commas (default: accuracy)', list)
+    .option('--labels <a,b>', 'choose among these', list)
+    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
+    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+    .option('--predictions', 'show every input with its target and prediction')
+    .option('--json', 'one JSON object')
+    .addHelpText('after', EXAMPLES)
+    .action((flags: EvaluateFlags) => interruptible((signal) => evaluate(flags, signal)))
+}
+
+async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
+  const prompt = flags.prompt === undefined ? null : await SoftPrompt.load(flags.prompt)
+  const { data, labels, maxInputLength, maxTargetLength } = flags
+  await withLoaded(flags, signal, async (t5) => {
+    const evaluation = await t5.evaluate({ data, prompt, metrics: flags.metric, labels, maxInputLength, maxTargetLength, signal })
+    await print(flags.json ? json(evaluation, flags) : text(evaluation, flags))
+  })
+}
+
+function json({ metrics, count, predictions }: Evaluation, flags: EvaluateFlags): string {
+  return JSON.stringify({ metrics, count, ...(flags.predictions && { predictions }) })
+}
+
+function text(evaluation: Evaluation, flags: EvaluateFlags): string {
+  const rows = flags.predictions ? evaluation.predictions.map(({ input, target, prediction }) => `${input}\t${target}\t${prediction}`) : []
+  const metrics = Object.entries(evaluation.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`)
+  return [...rows, ...metrics, `on ${count(evaluation.count)} examples`].join('\n')
+}

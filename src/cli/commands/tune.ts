@@ -1,0 +1,137 @@
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import type { T5 } from '../../model.js'
+import type { PresetName } from '../../tune/presets.js'
+import type { TuneResult } from '../../tune/run.js'
+import { checkWritable } from '../../writable.js'
+import { type InitChoice, init, integer, list, real } from '../arguments.js'
+import { interruptible } from '../interrupt.js'
+import { type ModelFlags, withLoaded, withModel } from '../load.js'
+import { bytes, count, duration, metricsLine, note, percent, print } from '../output.js'
+import { progressView } from '../progress.js'
+import { writeReport } from '../report.js'
+
+interface TuneFlags extends ModelFlags {
+  train: string
+  validation?: string
+  out: string
+  steps?: number
+  batchSize?: number
+  length?: number
+  init?: InitChoice
+  prompt?: string
+  seed?: number
+  learningRate?: number
+  dropout?: number
+  preset?: PresetName
+  evaluateEvery?: number
+  metric?: string[]
+  bestMetric?: string
+  patience?: number
+  maxInputLength?: number
+  maxTargetLength?: number
+  checkpoint?: string
+  checkpointEvery?: number
+  resume?: boolean
+  report?: string
+  json?: boolean
+}
+
+const EXAMPLES = `
+Examples:
+  softprompt tune --model models/nano-t5 --train train.jsonl --validation dev.jsonl --out task.safetensors
+  softprompt tune --model models/nano-t5 --train train.jsonl --out task.safetensors --init labels:positive,negative --length 20
+  softprompt tune ... --checkpoint run.ckpt --resume          goes on where an earlier run of the same command stopped
+
+Ctrl-C stops the run, saves the best prompt so far to --out and ends with exit code 130. With --json, stdout holds one event a line
+({"type": "step", ...}) and at last {"type": "result", "out": ..., "report": ...}.`
+
+export function tuneCommand(root: Command): void {
+  withModel(root.command('tune'))
+    .description('learn a soft prompt for a task from examples')
+    .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv or .tsv with the fields input and target')
+    .requiredOption('-o, --out <P>', 'where the prompt is saved: P.safetensors (or P.npy)')
+    .option('--validation <F>', 'examples to pick the best prompt by')
+    .option('--steps <N>', 'steps of training (default: 1000)', integer)
+    .option('--batch-size <N>', 'examples a step (default: 32)', integer)
+    .option('--length <N>', 'rows of the prompt (default: 100)', integer)
+    .option('--init <how>', "start from vocabulary, uniform, labels:a,b or text:'some words' (default: vocabulary)", init)
+    .option('--seed <N>', 'same seed, same prompt (default: 0)', integer)
+    .option('--preset <name>', 'fast or paper (default: fast)')
+    .option('--learning-rate <X>', "instead of the preset's", real)
+    .option('--dropout <X>', "in the frozen model, instead of the preset's", real)
+    .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
+    .option('--metric <name>', 'metrics to evaluate, the first picks the best prompt; repeat or use commas (default: accuracy)', list)
+    .option('--best-metric <name>', 'the metric that picks the best prompt')
+    .option('--patience <N>', 'stop after N evaluations without a better one', integer)
+    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
+    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+    .option('--checkpoint <file>', "where the run's state is kept, to resume from")
+    .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
+    .option('--resume', 'go on from the checkpoint, if there is one')
+    .option('--report <file>', 'write a page about the run: file.html')
+    .option('--json', 'events and the result as JSON lines')
+    .addHelpText('after', EXAMPLES)
+    .action((flags: TuneFlags) => interruptible((signal) => tune(flags, signal)))
+}
+
+async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
+  await checkWritable(flags.out, 'The prompt')
+  if (flags.report) await checkWritable(flags.report, 'The report')
+  await withLoaded(flags, signal, async (t5) => {
+    const result = await run(t5, flags, signal)
+    await save(result, flags)
+    if (flags.json) await print(JSON.stringify({ type: 'result', out: flags.out, report: result.report }))
+    else await print(summary(t5, result, flags))
+  })
+}
+
+/** The run to its end; after an interruption, saves what was learned until then and rejects. */
+async function run(t5: T5, flags: TuneFlags, signal: AbortSignal): Promise<TuneResult> {
+  const { train, validation, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
+  const { maxInputLength, maxTargetLength, resume } = flags
+  const tuning = t5.tune({
+    ...{ train, validation, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
+    ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, signal },
+    prompt: { length: flags.length, init: flags.init },
+    checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
+  })
+  const view = progressView()
+  try {
+    for await (const event of tuning) {
+      if (flags.json) await print(JSON.stringify(event))
+      else view.show(event)
+    }
+    return await tuning.result
+  } catch (error) {
+    view.close()
+    await keepPartial(error, flags)
+    throw error
+  } finally {
+    view.close()
+  }
+}
+
+async function keepPartial(error: unknown, flags: TuneFlags): Promise<void> {
+  const partial = (error as { partial?: TuneResult }).partial
+  if (!partial || partial.report.steps === 0) return
+  await save(partial, flags)
+  note(`Saved the ${partial.report.bestMetric ? 'best prompt so far' : 'prompt'} (step ${partial.report.bestStep}) to ${flags.out}.`)
+}
+
+async function save({ prompt, report }: TuneResult, flags: TuneFlags): Promise<void> {
+  await prompt.save(flags.out)
+  if (flags.report) await writeReport(flags.report, report, prompt)
+}
+
+function summary(t5: T5, { prompt, report }: TuneResult, flags: TuneFlags): string {
+  const learned = prompt.rows * prompt.dModel
+  const share = percent(learned / t5.info.parameterCount, 3)
+  const best = report.bestMetric === null ? '' : `, best at step ${report.bestStep}: validation ${metricsLine(report.metrics)}`
+  const lines = [
+    `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${best}`,
+    `saved ${pc.bold(flags.out)}: ${prompt.rows} x ${prompt.dModel} = ${count(learned)} numbers (${bytes(4 * learned)}), ${share} of the model's`,
+    `use it: softprompt generate --model ${flags.model} --prompt ${flags.out} "..."`,
+  ]
+  return lines.join('\n')
+}

@@ -1,0 +1,72 @@
+import { Presets, SingleBar } from 'cli-progress'
+import pc from 'picocolors'
+import type { StepEvent, TuneEvent } from '../tune/events.js'
+import { count, duration, metricsLine, note } from './output.js'
+
+/** Shows a tuning run on stderr. */
+export interface ProgressView {
+  show(event: TuneEvent): void
+  /** Leaves the terminal as it should be; further events are not shown. */
+  close(): void
+}
+
+/** A bar where stderr is a terminal, else a line now and then. */
+export function progressView(): ProgressView {
+  return process.stderr.isTTY ? new Bar() : new Lines()
+}
+
+const FORMAT = ` {bar} {value}/{total}  loss {loss}  {rate}  {left}  {metrics}`
+
+class Bar implements ProgressView {
+  #bar = new SingleBar(
+    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: 24, gracefulExit: false },
+    Presets.shades_classic,
+  )
+  #metrics = ''
+  #open = false
+
+  show(event: TuneEvent): void {
+    if (event.type === 'start') this.#start(event.steps, event.resumedFrom)
+    if (event.type === 'step') this.#bar.update(event.step, this.#payload(event))
+    if (event.type === 'evaluation') {
+      if (event.best) this.#metrics = pc.green(metricsLine(event.metrics))
+      else this.#metrics = `${metricsLine(event.metrics)} ${pc.dim('(not the best)')}`
+      this.#bar.update({ metrics: this.#metrics })
+    }
+    if (event.type === 'end') this.close()
+  }
+
+  #start(steps: number, done: number): void {
+    this.#bar.start(steps, done, { loss: '-', rate: '', left: '', metrics: '' })
+    this.#open = true
+  }
+
+  #payload({ loss, examplesPerSecond, secondsLeft }: StepEvent) {
+    const rate = `${examplesPerSecond.toFixed(0)} examples/s`
+    return { loss: loss.toFixed(3), rate, left: `${duration(secondsLeft)} left`, metrics: this.#metrics }
+  }
+
+  close(): void {
+    if (this.#open) this.#bar.stop()
+    this.#open = false
+  }
+}
+
+class Lines implements ProgressView {
+  /** A log of a run has some twenty lines, however long it is. */
+  static readonly LINES = 20
+
+  show(event: TuneEvent): void {
+    if (event.type === 'start') note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
+    if (event.type === 'step') this.#step(event)
+    if (event.type === 'evaluation') note(`step ${event.step}: validation ${metricsLine(event.metrics)}${event.best ? ' (best)' : ''}`)
+    if (event.type === 'checkpoint') note(`step ${event.step}: checkpoint ${event.path}`)
+  }
+
+  #step({ step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): void {
+    if (step % Math.ceil(steps / Lines.LINES) !== 0 && step !== steps) return
+    note(`step ${step}/${steps}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left`)
+  }
+
+  close(): void {}
+}

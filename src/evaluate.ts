@@ -1,0 +1,80 @@
+import { type DataSet, type ExampleSource, loadSet } from './dataset.js'
+import { DataError, OptionError } from './errors.js'
+import type { Frozen } from './frozen.js'
+import type { Call } from './job.js'
+import { computeMetrics } from './metrics/index.js'
+import { checkOptions, integer, show, signal, strings } from './options/check.js'
+import { predictLabels, predictTexts, textOf } from './predict.js'
+import { checkPromptFor, promptOption, type SoftPrompt } from './prompt.js'
+import { type EncodedLabel, encodeLabels, labelList } from './score.js'
+
+export interface EvaluateOptions {
+  /** A file, or examples, or an (async) iterable of them. */
+  data: ExampleSource
+  prompt?: SoftPrompt | null
+  /** @defaultValue ['accuracy'] */
+  metrics?: string[]
+  /** Predict by `classify` among these instead of by `generate`; every target must be one of them. */
+  labels?: string[]
+  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  maxInputLength?: number
+  /** @defaultValue 128 */
+  maxTargetLength?: number
+  signal?: AbortSignal
+}
+
+export interface Prediction {
+  /** As given; for token ids, what they decode to. */
+  input: string
+  /** What the target's ids decode to: the text that is compared. */
+  target: string
+  /** What the output's ids decode to. */
+  prediction: string
+}
+
+export interface Evaluation {
+  metrics: Record<string, number>
+  /** Examples. */
+  count: number
+  /** One an example, in their order. */
+  predictions: Prediction[]
+}
+
+const anything = (value: unknown) => value as ExampleSource
+
+/** Metrics of a prompt, or of the bare model, on a data set; see `T5.evaluate`. */
+export async function evaluate(model: Frozen, call: Call, options: unknown): Promise<Evaluation> {
+  const checks = {
+    data: anything,
+    prompt: promptOption,
+    metrics: strings,
+    labels: labelList,
+    maxInputLength: integer(1),
+    maxTargetLength: integer(1),
+    signal,
+  }
+  const checked = checkOptions('evaluate', options, checks)
+  if (checked.data === undefined)
+    throw new OptionError('OPTION_INVALID', "evaluate: option 'data' is missing. Give a file or examples { input, target }.")
+  const { prompt = null, metrics = ['accuracy'], maxInputLength = 512, maxTargetLength = 128 } = checked
+  checked.signal?.throwIfAborted()
+  if (prompt) checkPromptFor(model, prompt, 'evaluate')
+  const labels = checked.labels && encodeLabels(model, checked.labels)
+  const set = await loadSet(model, checked.data, { maxInputLength, maxTargetLength, signal: checked.signal })
+  if (labels) checkTargets(set, labels)
+
+  const cancellable = { ...call, signal: checked.signal }
+  const texts = labels ? await predictLabels(model, cancellable, set, prompt, labels) : await predictTexts(model, cancellable, set, prompt)
+  const targets = set.targets.map((target) => textOf(model, target))
+  const predictions = texts.map((prediction, i) => ({ input: set.inputText(i), target: targets[i] as string, prediction }))
+  return { metrics: computeMetrics(metrics, texts, targets), count: texts.length, predictions }
+}
+
+function checkTargets(set: DataSet, labels: readonly EncodedLabel[]): void {
+  const known = new Set(labels.map((label) => label.ids.join(' ')))
+  set.targets.forEach((target, i) => {
+    if (known.has(target.join(' '))) return
+    const names = labels.map((label) => show(label.name)).join(', ')
+    throw new DataError('DATA_LABEL_UNKNOWN', `${set.describe(i)}: the target ${show(set.targetText(i))} is none of the labels ${names}.`)
+  })
+}

@@ -1,0 +1,16 @@
+import type { T5Config } from './config.js'
+import type { NativeModel } from './native.js'
+import type { Tokenizer } from './tokenizer/tokenizer.js'
+
+/** A loaded model as the parts of the API see it. */
+export interface Frozen {
+  native: NativeModel
+  tokenizer: Tokenizer | null
+  config: T5Config
+  dModel: number
+  fingerprint: string
+  /** The version of the LibTorch under it. */
+  libtorch: string
+  /** What it was loaded as, for messages and a prompt's metadata: the folder's or file's name. */
+  name: string
+}

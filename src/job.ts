@@ -1,0 +1,30 @@
+import { type CallSite, errorFromNative } from './errors.js'
+import type { NativeJob } from './native.js'
+
+/** What belongs to one call of the user: where it was made, and what may stop it. */
+export interface Call {
+  site: CallSite
+  signal?: AbortSignal | undefined
+}
+
+/**
+ * Waits for native work. An abort of the call's signal cancels it, and the promise rejects with `signal.reason` once the work has really stopped. Native
+ * failures become the package's errors, with the JavaScript stack of the call.
+ */
+export async function finish<T>({ site, signal }: Call, start: () => NativeJob<T>): Promise<T> {
+  signal?.throwIfAborted()
+  const cancel = () => job?.cancel()
+  let job: NativeJob<T> | undefined
+  try {
+    job = start()
+    signal?.addEventListener('abort', cancel, { once: true })
+    const value = await job.promise
+    signal?.throwIfAborted()
+    return value
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason
+    throw errorFromNative(error, site)
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+}

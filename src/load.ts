@@ -1,0 +1,80 @@
+import { statSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
+import { t5Config } from './config.js'
+import type { CallSite } from './errors.js'
+import type { Frozen } from './frozen.js'
+import { locateModel } from './hub/cache.js'
+import { finish } from './job.js'
+import { loadNative } from './libtorch/load.js'
+import { boolean, type Check, callback, checkOptions, integer, invalidOption, oneOf, signal, text } from './options/check.js'
+import { loadTokenizer, type Tokenizer } from './tokenizer/index.js'
+
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
+
+export interface LoadOptions {
+  /** @defaultValue 'auto': a GPU if LibTorch can use one, else the processor */
+  device?: Device
+  /** @defaultValue 'auto': bfloat16 where the processor or GPU multiplies it natively, else float32 */
+  dtype?: 'auto' | 'float32' | 'bfloat16'
+  /** Threads of the model's computations on the processor. @defaultValue one a physical core */
+  threads?: number
+  /** Run the code of a .pt file that this package did not write. @defaultValue false */
+  trust?: boolean
+  signal?: AbortSignal
+  onProgress?: (progress: LoadProgress) => void
+}
+
+/** As transformers.js tells it. `progress` is in percent. */
+export type LoadProgress = { status: 'initiate' | 'done' | 'ready'; name: string } | { status: 'progress'; name: string; progress: number }
+
+const CHECKS = {
+  device: deviceName,
+  dtype: oneOf('auto', 'float32', 'bfloat16'),
+  threads: integer(1, 1024),
+  trust: boolean,
+  signal,
+  onProgress: callback as Check<(progress: LoadProgress) => void>,
+}
+
+/** A folder or .pt on disk to a frozen model; see `T5.load`. */
+export async function loadFrozen(source: unknown, options: unknown, site: CallSite): Promise<Frozen & { path: string }> {
+  const checked = checkOptions('T5.load', options, CHECKS)
+  const path = await locateModel(text(source, 'source'))
+  checked.signal?.throwIfAborted()
+  const tokenizer = await tokenizerOf(path)
+  const native = await loadNative()
+  const name = basename(resolve(source as string))
+  const tell = checked.onProgress ?? (() => {})
+  tell({ status: 'initiate', name })
+  const wanted = {
+    path,
+    device: checked.device ?? 'auto',
+    dtype: checked.dtype ?? 'auto',
+    threads: checked.threads ?? 0,
+    trust: checked.trust ?? false,
+  }
+  const onProgress = (fraction: number) => tell({ status: 'progress', name, progress: 100 * fraction })
+  const model = await finish({ site, signal: checked.signal }, () => native.loadModel(wanted, onProgress))
+  tell({ status: 'done', name })
+  const config = t5Config(model.info.configJson)
+  const { fingerprint } = model.info
+  tell({ status: 'ready', name })
+  return { native: model, tokenizer, config, dModel: config.dModel, fingerprint, libtorch: native.versions().libtorch, name, path }
+}
+
+/** The tokenizer of a folder; of a .pt, from the folder that `convert` wrote beside it, else from the folder that it is in. */
+async function tokenizerOf(path: string): Promise<Tokenizer | null> {
+  if (statSync(path).isDirectory()) return loadTokenizer(path)
+  return (await loadTokenizer(tokenizerFolder(path))) ?? loadTokenizer(dirname(path))
+}
+
+/** Where the tokenizer of `model.pt` is kept: `model.tokenizer/`. */
+export function tokenizerFolder(ptPath: string): string {
+  return `${ptPath.replace(/\.pt$/, '')}.tokenizer`
+}
+
+function deviceName(value: unknown, name: string): Device {
+  if (typeof value !== 'string' || !/^(auto|cpu|cuda|cuda:\d+)$/.test(value))
+    throw invalidOption(name, value, "'auto', 'cpu', 'cuda' or 'cuda:N'")
+  return value as Device
+}

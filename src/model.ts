@@ -1,0 +1,188 @@
+import type { T5Config } from './config.js'
+import type { Example } from './dataset.js'
+import { type CallSite, captureCall, errorFromNative, ModelError } from './errors.js'
+import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js'
+import type { Frozen } from './frozen.js'
+import { type Generation, generate } from './generate.js'
+import { type Gradient, type GradientOptions, gradient } from './gradient.js'
+import { type Call, finish } from './job.js'
+import { type LoadOptions, loadFrozen } from './load.js'
+import type { GenerateOptions } from './options/generate.js'
+import { resolveTune, type TuneOptions } from './options/tune.js'
+import type { Query } from './query.js'
+import {
+  type Classification,
+  type ClassifyInput,
+  type ClassifyOptions,
+  classify,
+  type Score,
+  type ScoreOptions,
+  type ScoreRow,
+  score,
+} from './score.js'
+import { type Piece, stream } from './stream.js'
+import type { Tokenizer } from './tokenizer/index.js'
+import { TuneRun } from './tune/run.js'
+import { TuneSession } from './tune/session.js'
+
+/** Facts about a loaded model. */
+export interface ModelInfo {
+  /** Where it was loaded from. */
+  path: string
+  parameterCount: number
+  /** Of the weights as they are held. */
+  bytes: number
+  threads: number
+}
+
+/**
+ * A frozen T5. It is loaded once and serves any number of prompts; no call changes it. Its work runs on a native thread of its own, where requests are merged
+ * into batches and slip in between the steps of a tuning run.
+ *
+ * After `dispose` every call rejects with MODEL_DISPOSED.
+ */
+export class T5 {
+  readonly #model: Frozen & { path: string }
+  #disposal: Promise<void> | undefined
+
+  private constructor(model: Frozen & { path: string }) {
+    this.#model = model
+  }
+
+  /**
+   * Loads a model from a Hugging Face folder, a .pt of `convert`, or a hub id ('google/t5-base-lm-adapt') in the local cache.
+   *
+   * Rejects with MODEL_*, CONFIG_*, SAFETENSORS_*, TORCHSCRIPT_*, TOKENIZER_*, DEVICE_UNAVAILABLE, LIBTORCH_* or OPTION_INVALID.
+   *
+   * @example
+   * const t5 = await T5.load('models/nano-t5', { device: 'auto' })
+   */
+  static async load(source: string, options?: LoadOptions): Promise<T5> {
+    return new T5(await loadFrozen(source, options, captureCall(T5.load)))
+  }
+
+  /** 'cpu' or 'cuda:N'. */
+  get device(): string {
+    return this.#model.native.info.device
+  }
+
+  get dtype(): 'float32' | 'bfloat16' {
+    return this.#model.native.info.dtype
+  }
+
+  /** Null for a model that has none; token ids must then be given instead of text. */
+  get tokenizer(): Tokenizer | null {
+    return this.#model.tokenizer
+  }
+
+  get config(): T5Config {
+    return this.#model.config
+  }
+
+  /** Of the weights' values and the config that matters: the same for every file format of one checkpoint. */
+  get fingerprint(): string {
+    return this.#model.fingerprint
+  }
+
+  get info(): ModelInfo {
+    const { parameterCount, bytes, threads } = this.#model.native.info
+    return { path: this.#model.path, parameterCount, bytes, threads }
+  }
+
+  get disposed(): boolean {
+    return this.#disposal !== undefined
+  }
+
+  /**
+   * Tunes a soft prompt on examples; the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
+   *
+   * @example
+   * const run = t5.tune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', prompt: { length: 20 }, steps: 500 })
+   * for await (const event of run) if (event.type === 'step') console.log(event.step, event.loss)
+   * const { prompt, report } = await run.result
+   */
+  tune(options: TuneOptions): TuneRun {
+    const site = captureCall(this.tune)
+    return new TuneRun(async (tell, stop) => {
+      const model = this.#use()
+      const resolved = resolveTune(options)
+      const signal = resolved.signal ? AbortSignal.any([resolved.signal, stop]) : stop
+      const session = await TuneSession.open(model, { site, signal }, resolved, tell)
+      return session.run()
+    })
+  }
+
+  /**
+   * Makes an output for each query, greedily. One query in, one generation out; an array of queries gives an array, in its order, decoded in shared batches
+   * whatever prompts the rows have.
+   *
+   * @example
+   * await t5.generate('a warm, funny, engaging film', { prompt })
+   * await t5.generate([{ input: 'a', prompt: reviews }, { input: 'b', prompt: intents }], { maxNewTokens: 8 })
+   */
+  generate(many: readonly Query[], options?: GenerateOptions): Promise<Generation[]>
+  generate(one: Query, options?: GenerateOptions): Promise<Generation>
+  generate(queries: Query | readonly Query[], options?: GenerateOptions): Promise<Generation | Generation[]> {
+    return this.#call(this.generate, (model, call) => generate(model, call, queries, options))
+  }
+
+  /** The output of one query, token by token. Nothing starts before the first read; breaking out of the loop cancels the rest. */
+  stream(query: Query, options?: GenerateOptions): AsyncGenerator<Piece, void, undefined> {
+    const site = captureCall(this.stream)
+    const use = () => this.#use()
+    return (async function* () {
+      yield* stream(use(), { site }, query, options)
+    })()
+  }
+
+  /** Log Pr(target | [P; input]) of given targets, and of each of their tokens. */
+  score(rows: readonly ScoreRow[], options?: ScoreOptions): Promise<Score[]>
+  score(row: ScoreRow, options?: ScoreOptions): Promise<Score>
+  score(rows: ScoreRow | readonly ScoreRow[], options?: ScoreOptions): Promise<Score | Score[]> {
+    return this.#call(this.score, (model, call) => score(model, call, rows, options))
+  }
+
+  /** Rank classification: the label that is the likeliest output. One pass through the encoder serves all labels. */
+  classify(inputs: readonly ClassifyInput[], options: ClassifyOptions): Promise<Classification[]>
+  classify(input: ClassifyInput, options: ClassifyOptions): Promise<Classification>
+  classify(inputs: ClassifyInput | readonly ClassifyInput[], options: ClassifyOptions): Promise<Classification | Classification[]> {
+    return this.#call(this.classify, (model, call) => classify(model, call, inputs, options))
+  }
+
+  /** The loss of examples, all as one batch and without dropout, and its gradient in the prompt. */
+  gradient(examples: readonly Example[], options: GradientOptions): Promise<Gradient> {
+    return this.#call(this.gradient, (model, call) => gradient(model, call, examples, options))
+  }
+
+  /** Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels. */
+  evaluate(options: EvaluateOptions): Promise<Evaluation> {
+    return this.#call(this.evaluate, (model, call) => evaluate(model, call, options))
+  }
+
+  /** Sha256 over every frozen tensor as it is held: the same before and after tuning. */
+  digest(): Promise<string> {
+    return this.#call(this.digest, (model, call) => finish(call, () => model.native.digest()))
+  }
+
+  /** Stops what is running (MODEL_DISPOSED), frees the weights, and resolves when that is done. Later calls do nothing more. */
+  dispose(): Promise<void> {
+    this.#disposal ??= this.#model.native.dispose().catch((error) => {
+      throw errorFromNative(error)
+    })
+    return this.#disposal
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+
+  async #call<T>(method: (...args: never[]) => unknown, work: (model: Frozen, call: Call) => Promise<T>): Promise<T> {
+    const site: CallSite = captureCall(method)
+    return work(this.#use(), { site })
+  }
+
+  #use(): Frozen {
+    if (this.disposed) throw new ModelError('MODEL_DISPOSED', `The model ${this.#model.name} was disposed of. Load it again with T5.load.`)
+    return this.#model
+  }
+}

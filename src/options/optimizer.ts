@@ -1,0 +1,93 @@
+import type { NativeOptimizer } from '../native.js'
+import { checkOptions, integer, invalidOption, isObject, number, oneOf } from './check.js'
+
+export type Schedule = 'constant' | 'linear' | 'cosine' | 'inverseSqrt'
+
+interface AnyOptimizer {
+  /** @defaultValue 0.3 */
+  learningRate?: number
+  /** How the rate falls after the warm-up. @defaultValue 'constant' */
+  schedule?: Schedule
+  /** Steps in which the rate rises from 0. @defaultValue 0 */
+  warmupSteps?: number
+}
+
+/** Adafactor as T5X has it: no first moment, no parameter scaling. Lester et al. 2021 tune with it. */
+export interface AdafactorOptions extends AnyOptimizer {
+  name: 'adafactor'
+  /** P *= 1 - weightDecay a step, not times the rate (the paper's is 1e-5). @defaultValue 0 */
+  weightDecay?: number
+  /** An update's root mean square is cut to it. @defaultValue 1 */
+  clipThreshold?: number
+  /** beta2(t) = 1 - (t + 1)^-decayRate. @defaultValue 0.8 */
+  decayRate?: number
+  /** Where t starts; the paper goes on with the pre-training's 1,100,000. @defaultValue 0 */
+  initialStep?: number
+  /** The second moment is factored where both dimensions are at least so large. @defaultValue 128 */
+  minDimSizeToFactor?: number
+  /** @defaultValue 1e-30 */
+  epsilon?: number
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019). */
+export interface AdamWOptions extends AnyOptimizer {
+  name: 'adamw'
+  /** P *= 1 - rate * weightDecay a step. @defaultValue 0 */
+  weightDecay?: number
+  /** @defaultValue 0.9 */
+  beta1?: number
+  /** @defaultValue 0.999 */
+  beta2?: number
+  /** @defaultValue 1e-8 */
+  epsilon?: number
+}
+
+export type OptimizerOptions = AdafactorOptions | AdamWOptions
+
+/** Each update rule with nothing added to it; what an explicit optimizer leaves out takes these values, whatever the preset says. */
+const PLAIN: NativeOptimizer = {
+  name: 'adafactor',
+  learningRate: 0.3,
+  weightDecay: 0,
+  schedule: 'constant',
+  warmupSteps: 0,
+  clipThreshold: 1,
+  decayRate: 0.8,
+  initialStep: 0,
+  minDimSizeToFactor: 128,
+  epsilon: 1e-30,
+  beta1: 0.9,
+  beta2: 0.999,
+  averageDecay: 0,
+}
+
+export const PLAIN_ADAFACTOR: Readonly<NativeOptimizer> = PLAIN
+export const PLAIN_ADAMW: Readonly<NativeOptimizer> = { ...PLAIN, name: 'adamw', epsilon: 1e-8 }
+
+const COMMON = {
+  name: oneOf('adafactor', 'adamw'),
+  learningRate: number({ above: 0 }),
+  weightDecay: number({ min: 0, below: 1 }),
+  schedule: oneOf('constant', 'linear', 'cosine', 'inverseSqrt'),
+  warmupSteps: integer(0),
+  epsilon: number({ min: 0 }),
+}
+
+const ADAFACTOR = {
+  ...COMMON,
+  clipThreshold: number({ above: 0 }),
+  decayRate: number({ above: 0 }),
+  initialStep: integer(0),
+  minDimSizeToFactor: integer(1),
+}
+
+const ADAMW = { ...COMMON, beta1: number({ min: 0, below: 1 }), beta2: number({ min: 0, below: 1 }) }
+
+/** An optimizer that is given, with its own defaults: nothing of a preset's is left in it. */
+export function checkOptimizer(value: unknown, name: string): NativeOptimizer {
+  if (!isObject(value)) throw invalidOption(name, value, "an object such as { name: 'adafactor', learningRate: 0.3 }")
+  const rule = COMMON.name(value.name, `${name}.name`)
+  return rule === 'adamw'
+    ? { ...PLAIN_ADAMW, ...checkOptions('adamw', value, ADAMW, `${name}.`) }
+    : { ...PLAIN_ADAFACTOR, ...checkOptions('adafactor', value, ADAFACTOR, `${name}.`) }
+}

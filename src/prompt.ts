@@ -1,0 +1,139 @@
+import { captureCall, OptionError, PromptError } from './errors.js'
+import { finish } from './job.js'
+import { loadNative } from './libtorch/load.js'
+import type { NativePromptRows } from './native.js'
+import { checkOptions, integer, invalidOption, isObject, oneOf, show, signal, text } from './options/check.js'
+
+export type PromptFormat = 'safetensors' | 'npy'
+
+export interface PromptShape {
+  rows: number
+  dModel: number
+  /** Kept with the prompt in its file: strings by name. `fingerprint` names the base model; without one only the width is checked. */
+  metadata?: Record<string, string>
+}
+
+/**
+ * A learned prompt: `rows` x `dModel` float32 numbers that go in front of the embedded input, and what is known about them. It belongs to no loaded model
+ * and can be used with any number of them, as long as they are the model that it was tuned on.
+ */
+export class SoftPrompt {
+  readonly rows: number
+  readonly dModel: number
+  /** Row-major, `rows` x `dModel`. */
+  readonly data: Float32Array
+  readonly metadata: Readonly<Record<string, string>>
+
+  private constructor(data: Float32Array, shape: PromptShape) {
+    this.rows = shape.rows
+    this.dModel = shape.dModel
+    this.data = data
+    this.metadata = Object.freeze({ ...shape.metadata })
+  }
+
+  /**
+   * Reads a prompt file: ours (safetensors), or Google's `.npy` (float32 [rows, dModel]); told apart by content.
+   *
+   * Rejects with PROMPT_FILE_NOT_FOUND, PROMPT_FILE_INVALID or PROMPT_NOT_FINITE.
+   */
+  static async load(path: string, options?: { signal?: AbortSignal }): Promise<SoftPrompt> {
+    const site = captureCall(SoftPrompt.load)
+    text(path, 'path')
+    const checked = checkOptions('SoftPrompt.load', options, { signal })
+    checked.signal?.throwIfAborted()
+    const native = await loadNative()
+    const { data, metadata, rows, dModel } = await finish({ site, signal: checked.signal }, () => native.loadPrompt(path))
+    checkFinite(data, dModel, `The prompt file ${path}`)
+    return new SoftPrompt(data, { rows, dModel, metadata })
+  }
+
+  /** Makes a prompt from numbers of your own, row-major; they are copied. Throws OPTION_INVALID or PROMPT_NOT_FINITE. */
+  static fromArray(data: Float32Array, shape: PromptShape): SoftPrompt {
+    const checked = checkOptions('SoftPrompt.fromArray', shape, { rows: integer(1), dModel: integer(1), metadata: stringRecord })
+    if (checked.rows === undefined) throw invalidOption('rows', undefined, 'the number of prompt rows')
+    if (checked.dModel === undefined) throw invalidOption('dModel', undefined, "the model's width")
+    if (!(data instanceof Float32Array)) throw invalidOption('data', data, 'a Float32Array')
+    if (data.length !== checked.rows * checked.dModel) {
+      const expected = `rows x dModel = ${checked.rows} x ${checked.dModel} = ${checked.rows * checked.dModel} numbers long`
+      throw new OptionError('OPTION_INVALID', `Option 'data' has ${data.length} numbers, but must be ${expected}.`)
+    }
+    checkFinite(data, checked.dModel, 'The prompt')
+    return new SoftPrompt(data.slice(), { rows: checked.rows, dModel: checked.dModel, metadata: checked.metadata })
+  }
+
+  /**
+   * Writes the prompt to `path`: beside it first, then renamed. A path that ends in `.npy` is written as `.npy` (which has no room for metadata) unless
+   * `format` says otherwise.
+   *
+   * Rejects with FILE_WRITE.
+   */
+  async save(path: string, options?: { format?: PromptFormat; signal?: AbortSignal }): Promise<void> {
+    const site = captureCall(this.save)
+    text(path, 'path')
+    const checked = checkOptions('SoftPrompt.save', options, { format: oneOf('safetensors', 'npy'), signal })
+    checked.signal?.throwIfAborted()
+    checkFinite(this.data, this.dModel, 'The prompt')
+    const native = await loadNative()
+    const format = checked.format ?? (path.endsWith('.npy') ? 'npy' : 'safetensors')
+    const file = { data: this.data, rows: this.rows, dModel: this.dModel, metadata: { ...this.metadata } }
+    await finish({ site, signal: checked.signal }, () => native.savePrompt(file, path, format))
+  }
+}
+
+const stringRecord = (value: unknown, name: string): Record<string, string> => {
+  if (!isObject(value)) throw invalidOption(name, value, 'an object of strings')
+  for (const [key, entry] of Object.entries(value)) {
+    if (typeof entry !== 'string')
+      throw invalidOption(`${name}.${key}`, entry, 'a string (a prompt file holds only strings: use JSON.stringify)')
+  }
+  return value as Record<string, string>
+}
+
+function checkFinite(data: Float32Array, dModel: number, what: string): void {
+  const bad = data.findIndex((value) => !Number.isFinite(value))
+  if (bad < 0) return
+  const where = `row ${Math.floor(bad / dModel)}, column ${bad % dModel}`
+  throw new PromptError(
+    'PROMPT_NOT_FINITE',
+    `${what} holds ${data[bad]} at ${where}. A prompt's numbers must be finite: tune it again, with a smaller learning rate.`,
+  )
+}
+
+/** What a model checks before it uses a prompt. `where` begins the message ("Row 3"). */
+export function checkPromptFor(
+  model: { dModel: number; fingerprint: string; name: string },
+  prompt: SoftPrompt,
+  where: string,
+): NativePromptRows {
+  if (prompt.dModel !== model.dModel) {
+    const widths = `is ${prompt.dModel} wide, but the model ${model.name} is ${model.dModel} wide`
+    throw new PromptError(
+      'PROMPT_WIDTH',
+      `${where}: the prompt ${widths}. Use the model that it was tuned on, or tune a prompt on this one.`,
+    )
+  }
+  const made = prompt.metadata.fingerprint
+  if (made !== undefined && made !== model.fingerprint) {
+    const on = prompt.metadata.model ? `${prompt.metadata.model} (${short(made)})` : `the model with fingerprint ${short(made)}`
+    const here = `${model.name} (${short(model.fingerprint)})`
+    throw new PromptError(
+      'PROMPT_MODEL',
+      `${where}: the prompt was tuned on ${on}, but this is ${here}. Load that model, or tune a prompt on this one.`,
+    )
+  }
+  checkFinite(prompt.data, prompt.dModel, `${where}: the prompt`)
+  return { data: prompt.data, rows: prompt.rows, dModel: prompt.dModel }
+}
+
+function short(fingerprint: string): string {
+  return fingerprint.slice(0, 12)
+}
+
+/** An option that takes a prompt; null means none. */
+export const promptOption = (value: unknown, name: string): SoftPrompt | null => {
+  if (value !== null && !(value instanceof SoftPrompt)) {
+    const hint = typeof value === 'string' ? ` (load the file first: await SoftPrompt.load(${show(value)}))` : ''
+    throw invalidOption(name, value, `a SoftPrompt or null${hint}`)
+  }
+  return value
+}

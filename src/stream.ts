@@ -1,0 +1,78 @@
+import { OptionError } from './errors.js'
+import type { Frozen } from './frozen.js'
+import { type Call, finish } from './job.js'
+import { isMany, type ResolvedQuery, resolveQueries } from './query.js'
+import { promptedRows } from './rows.js'
+import { firstStop, heldBack } from './stop.js'
+
+/** One token of an output. The texts of all pieces, joined, are the output's text; a token that adds none (such as </s>) has ''. */
+export interface Piece {
+  text: string
+  token: number
+}
+
+/** The output of one query, token by token, as it is made; see `T5.stream`. */
+export async function* stream(model: Frozen, call: Call, query: unknown, options: unknown): AsyncGenerator<Piece, void, undefined> {
+  if (isMany(query))
+    throw new OptionError('OPTION_INVALID', 'stream takes one query; for several, call it once for each (they share batches).')
+  const [resolved] = resolveQueries(model, 'stream', query, options) as [ResolvedQuery]
+  resolved.signal?.throwIfAborted()
+
+  const leaving = new AbortController()
+  const signal = resolved.signal ? AbortSignal.any([resolved.signal, leaving.signal]) : leaving.signal
+  const tokens = tokenQueue(model, { ...call, signal }, resolved)
+  try {
+    yield* pieces(model, tokens, resolved.stop)
+  } finally {
+    leaving.abort()
+  }
+}
+
+/** Tokens as the native module makes them; ends with the output, throws what made it fail. */
+async function* tokenQueue(model: Frozen, call: Call, query: ResolvedQuery): AsyncGenerator<number> {
+  const waiting: number[] = []
+  let wake = () => {}
+  let ended = false
+  const options = [{ maxNewTokens: query.maxNewTokens, minNewTokens: query.minNewTokens }]
+  const onTokens = (_rows: Int32Array, tokens: Int32Array) => {
+    waiting.push(...tokens)
+    wake()
+  }
+  const done = finish(call, () => model.native.generate(promptedRows(model, [query]), options, onTokens)).finally(() => {
+    ended = true
+    wake()
+  })
+  done.catch(() => {}) // thrown below, once what was made before has been read
+  while (true) {
+    while (waiting.length > 0) {
+      call.signal?.throwIfAborted()
+      yield waiting.shift() as number
+    }
+    if (ended) break
+    await new Promise<void>((resolve) => {
+      wake = resolve
+    })
+  }
+  await done
+}
+
+/** Tokens to pieces of text. One whose text is not certain yet (part of a character, or of a stop text) waits for the next. */
+async function* pieces(model: Frozen, tokens: AsyncIterable<number>, stops: readonly string[]): AsyncGenerator<Piece, void, undefined> {
+  const decoder = model.tokenizer?.createStreamDecoder()
+  let text = ''
+  let shown = 0
+  let held: Piece | undefined
+  for await (const token of tokens) {
+    if (held) yield held
+    text += decoder?.push(token) ?? ''
+    const stop = firstStop(text, stops)
+    const ready = Math.max(shown, stop >= 0 ? stop : text.length - heldBack(text, stops))
+    const piece: Piece = { text: text.slice(shown, ready), token }
+    shown = ready
+    if (stop >= 0) return yield piece
+    held = piece.text === '' || shown < text.length ? piece : undefined
+    if (!held) yield piece
+  }
+  const rest = text.slice(shown) + (decoder?.flush() ?? '')
+  if (held) yield { ...held, text: held.text + rest }
+}

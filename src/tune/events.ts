@@ -1,0 +1,127 @@
+/** A run begins: its data is read, its prompt initialised. */
+export interface StartEvent {
+  type: 'start'
+  /** Training examples. */
+  examples: number
+  /** Validation examples; 0 for none. */
+  validation: number
+  promptRows: number
+  dModel: number
+  /** What is learned: promptRows x dModel numbers. */
+  parameters: number
+  /** What stays frozen. */
+  modelParameters: number
+  steps: number
+  /** Steps that a checkpoint had done already; 0 for a new run. */
+  resumedFrom: number
+}
+
+/** One step is done. */
+export interface StepEvent {
+  type: 'step'
+  /** Steps done, from 1. */
+  step: number
+  steps: number
+  /** Cross entropy in nats, the mean over the batch's target tokens whatever the loss's reduction, without z-loss. */
+  loss: number
+  learningRate: number
+  /** L2 norm of the prompt's gradient, of the loss as it is trained. */
+  gradientNorm: number
+  examplesPerSecond: number
+  /** Until the last step, at the present rate. */
+  secondsLeft: number
+}
+
+/** The prompt was measured on the validation data. */
+export interface EvaluationEvent {
+  type: 'evaluation'
+  step: number
+  metrics: Record<string, number>
+  /** Whether it is the best prompt so far, by the run's bestMetric. */
+  best: boolean
+}
+
+/** The run's state was written to `path`. */
+export interface CheckpointEvent {
+  type: 'checkpoint'
+  step: number
+  path: string
+}
+
+/** The run is over, and `result` settles. */
+export interface EndEvent {
+  type: 'end'
+  step: number
+  bestStep: number
+  reason: 'steps' | 'patience'
+}
+
+/** What a run tells while it goes on. Every event survives JSON. */
+export type TuneEvent = StartEvent | StepEvent | EvaluationEvent | CheckpointEvent | EndEvent
+
+/**
+ * The last events of a run, for any number of readers. Where nobody reads, or too slowly, the oldest are dropped: a run neither waits for its readers nor
+ * grows with them.
+ */
+export class EventLog<T> {
+  readonly #capacity: number
+  #events: T[] = []
+  /** The number of the first event that is kept. */
+  #first = 0
+  #ended = false
+  #waiting = new Set<() => void>()
+
+  constructor(capacity = 4096) {
+    this.#capacity = capacity
+  }
+
+  push(event: T): void {
+    this.#events.push(event)
+    // In blocks, as dropping from the front of an array is not free.
+    if (this.#events.length >= 2 * this.#capacity) this.#drop(this.#events.length - this.#capacity)
+    this.#wake()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#wake()
+  }
+
+  /** A reader with a place of its own, from the oldest event that is kept on. It is open from its first read until it is through or is left. */
+  async *read({ opened, closed }: { opened(): void; closed(): void }): AsyncGenerator<T, void, undefined> {
+    opened()
+    let next = this.#oldest()
+    try {
+      while (true) {
+        next = Math.max(next, this.#oldest())
+        const event = this.#events[next - this.#first]
+        if (event !== undefined) {
+          next += 1
+          yield event
+        } else if (this.#ended) return
+        else await this.#more()
+      }
+    } finally {
+      closed()
+    }
+  }
+
+  #oldest(): number {
+    return this.#first + Math.max(0, this.#events.length - this.#capacity)
+  }
+
+  #drop(count: number): void {
+    this.#events = this.#events.slice(count)
+    this.#first += count
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add(resolve))
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const resolve of waiting) resolve()
+  }
+}

@@ -1,0 +1,22 @@
+import type { Frozen } from '../frozen.js'
+import type { NativeInit } from '../native.js'
+import type { ResolvedTune } from '../options/tune.js'
+import { checkPromptFor } from '../prompt.js'
+import { requireTokenizer, tokenRows } from '../rows.js'
+
+/** The paper samples from the 5,000 first ids, the most common pieces. */
+const SAMPLED_FROM = 5000
+
+/** The paper's text says [-0.5, 0.5]. */
+const UNIFORM = { low: -0.5, high: 0.5 }
+
+/** How the prompt starts, as it crosses to the native module. */
+export function nativeInit(model: Frozen, { init, prompt }: ResolvedTune): NativeInit {
+  const sampledFrom = SAMPLED_FROM
+  if (prompt) return { kind: 'prompt', prompt: checkPromptFor(model, prompt, 'The prompt to start from'), sampledFrom }
+  if (init === 'vocabulary') return { kind: 'vocabulary', sampledFrom }
+  if (init === 'uniform') return { kind: 'uniform', ...UNIFORM }
+  const encode = (text: string) => requireTokenizer(model, "Option 'prompt.init'").encode(text)
+  if ('labels' in init) return { kind: 'labels', labels: tokenRows(init.labels.map(encode)), sampledFrom }
+  return { kind: 'text', labels: tokenRows([encode((init as { text: string }).text)]), sampledFrom }
+}

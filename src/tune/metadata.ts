@@ -1,0 +1,35 @@
+import type { DataSet } from '../dataset.js'
+import type { Frozen } from '../frozen.js'
+import type { ResolvedTune } from '../options/tune.js'
+import { textOf } from '../predict.js'
+import type { TuneReport } from './report.js'
+
+/** Targets that are so few are a task's labels. */
+const MOST_LABELS = 64
+
+/** What a prompt's file says about it. Holds no times, so that the same run writes the same bytes. */
+export function promptMetadata(model: Frozen, options: ResolvedTune, report: TuneReport, train: DataSet): Record<string, string> {
+  const labels = labelsOf(model, options, train)
+  const { bestStep, bestMetric, metrics } = report
+  return {
+    format: 'softprompt',
+    version: report.versions.softprompt,
+    model: model.name,
+    fingerprint: model.fingerprint,
+    rows: String(options.length),
+    dModel: String(model.dModel),
+    ...(options.task && { task: options.task }),
+    ...(labels && { labels: JSON.stringify(labels) }),
+    training: JSON.stringify({ ...report.options, examples: train.inputs.length, bestStep, bestMetric, validation: metrics }),
+  }
+}
+
+function labelsOf(model: Frozen, { init }: ResolvedTune, train: DataSet): string[] | undefined {
+  if (typeof init === 'object' && 'labels' in init) return init.labels
+  const distinct = new Map<string, Int32Array>()
+  for (const target of train.targets) {
+    distinct.set(target.join(' '), target)
+    if (distinct.size > MOST_LABELS || distinct.size > train.targets.length / 2) return undefined
+  }
+  return [...distinct.values()].map((target) => textOf(model, target)).sort()
+}

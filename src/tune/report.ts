@@ -1,0 +1,72 @@
+import type { ResolvedTune } from '../options/tune.js'
+import type { TuneState } from './state.js'
+
+/** How a run went; survives JSON. */
+export interface TuneReport {
+  /** Steps done. */
+  steps: number
+  /** The step whose prompt is the result. */
+  bestStep: number
+  /** The metric that picked it; null without validation data. */
+  bestMetric: string | null
+  /** Of the result on the validation data; empty without. */
+  metrics: Record<string, number>
+  /** Every evaluation. */
+  history: { step: number; metrics: Record<string, number> }[]
+  /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step. */
+  losses: { step: number; loss: number }[]
+  /** Spent on training and evaluating, an earlier part of a resumed run included. */
+  seconds: number
+  /** Of the training alone. */
+  examplesPerSecond: number
+  /** What the run was told to do, with presets and defaults resolved. */
+  options: TuneSettings
+  seed: number
+  versions: { softprompt: string; libtorch: string; node: string }
+}
+
+/** The part of a run's options that is plain data. */
+export interface TuneSettings
+  extends Pick<
+    ResolvedTune,
+    'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'loss' | 'seed' | 'maxInputLength' | 'maxTargetLength'
+  > {
+  init: string | { labels: string[] } | { text: string } | { prompt: string }
+  optimizer: Record<string, string | number>
+  evaluateEvery: number
+  metrics: string[]
+  bestMetric: string
+  patience?: number
+}
+
+const ADAFACTOR_ONLY = ['clipThreshold', 'decayRate', 'initialStep', 'minDimSizeToFactor']
+const ADAMW_ONLY = ['beta1', 'beta2']
+
+export function settingsOf(options: ResolvedTune): TuneSettings {
+  const { preset, steps, batchSize, length, shuffle, dropout, loss, seed, maxInputLength, maxTargetLength } = options
+  const { evaluateEvery, metrics, bestMetric, patience, init } = options
+  const foreign = options.optimizer.name === 'adamw' ? ADAFACTOR_ONLY : ADAMW_ONLY
+  const optimizer = Object.fromEntries(Object.entries(options.optimizer).filter(([name]) => !foreign.includes(name)))
+  return {
+    ...{ preset, steps, batchSize, length, init: typeof init === 'object' && 'prompt' in init ? { prompt: 'given' } : init, shuffle },
+    ...{ optimizer, loss, dropout, evaluateEvery, metrics, bestMetric, ...(patience && { patience }) },
+    ...{ maxInputLength, maxTargetLength, seed },
+  }
+}
+
+export function reportOf(options: ResolvedTune, state: TuneState, versions: { softprompt: string; libtorch: string }): TuneReport {
+  const best = options.validation === undefined ? undefined : state.best
+  return {
+    steps: state.step,
+    bestStep: best?.step ?? state.step,
+    bestMetric: options.validation === undefined ? null : options.bestMetric,
+    metrics: best?.metrics ?? {},
+    history: state.history,
+    losses: state.losses.points(),
+    seconds: state.seconds,
+    examplesPerSecond: state.trainingSeconds > 0 ? state.examples / state.trainingSeconds : 0,
+    options: settingsOf(options),
+    seed: options.seed,
+    versions: { ...versions, node: process.versions.node },
+  }
+}

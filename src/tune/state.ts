@@ -1,0 +1,119 @@
+import { CheckpointError } from '../errors.js'
+import type { NativePromptRows, NativeStep } from '../native.js'
+
+export interface Best {
+  step: number
+  metrics: Record<string, number>
+  prompt: NativePromptRows
+}
+
+/** What a run knows beside the tuner's own state. It travels in the checkpoint's notes, so that a resumed run ends as if never interrupted. */
+export class TuneState {
+  step = 0
+  /** The step of the last evaluation; 0 for none. */
+  evaluatedAt = 0
+  best: Best | undefined
+  /** Evaluations in a row that were no better than the best. */
+  worse = 0
+  history: { step: number; metrics: Record<string, number> }[] = []
+  losses: LossCurve
+  examples = 0
+  trainingSeconds = 0
+  seconds = 0
+
+  constructor(steps: number) {
+    this.losses = new LossCurve(steps)
+  }
+
+  add(step: NativeStep): void {
+    this.step = step.step
+    this.examples += step.examples
+    this.losses.add(step)
+  }
+
+  /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
+  evaluated(metrics: Record<string, number>, metric: string, prompt: NativePromptRows): boolean {
+    this.evaluatedAt = this.step
+    this.history.push({ step: this.step, metrics })
+    const better = this.best === undefined || (metrics[metric] as number) > (this.best.metrics[metric] as number)
+    this.worse = better ? 0 : this.worse + 1
+    if (better) this.best = { step: this.step, metrics, prompt }
+    return better
+  }
+
+  toNotes(): string {
+    const { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds } = this
+    const best = this.best && { ...this.best, prompt: { ...this.best.prompt, data: toBase64(this.best.prompt.data) } }
+    return JSON.stringify({ step, evaluatedAt, best, worse, history, losses: this.losses, examples, trainingSeconds, seconds })
+  }
+
+  static fromNotes(notes: string, steps: number, path: string): TuneState {
+    try {
+      const saved = JSON.parse(notes)
+      const state = new TuneState(steps)
+      const { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds } = saved
+      Object.assign(state, { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds })
+      if (saved.best) state.best = { ...saved.best, prompt: { ...saved.best.prompt, data: fromBase64(saved.best.prompt.data) } }
+      state.losses.restore(saved.losses)
+      return state
+    } catch (cause) {
+      throw new CheckpointError(
+        'CHECKPOINT_INVALID',
+        `The notes in the checkpoint ${path} cannot be read. Delete it, or run without 'resume'.`,
+        { cause },
+      )
+    }
+  }
+}
+
+/** The losses of a run in at most `POINTS` means of neighbouring steps. */
+class LossCurve {
+  static readonly POINTS = 500
+  readonly #stride: number
+  #points: { step: number; loss: number }[] = []
+  #sum = 0
+  #count = 0
+  #step = 0
+
+  constructor(steps: number) {
+    this.#stride = Math.ceil(steps / LossCurve.POINTS)
+  }
+
+  add({ step, loss }: { step: number; loss: number }): void {
+    this.#sum += loss
+    this.#count += 1
+    this.#step = step
+    if (step % this.#stride !== 0) return
+    this.#points.push(this.#mean())
+    this.#sum = 0
+    this.#count = 0
+  }
+
+  points(): { step: number; loss: number }[] {
+    return this.#count > 0 ? [...this.#points, this.#mean()] : [...this.#points]
+  }
+
+  #mean(): { step: number; loss: number } {
+    return { step: this.#step, loss: this.#sum / this.#count }
+  }
+
+  toJSON() {
+    return { points: this.#points, sum: this.#sum, count: this.#count, step: this.#step }
+  }
+
+  restore(saved: ReturnType<LossCurve['toJSON']>): void {
+    this.#points = saved.points
+    this.#sum = saved.sum
+    this.#count = saved.count
+    this.#step = saved.step
+  }
+}
+
+function toBase64(data: Float32Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
+}
+
+function fromBase64(text: string): Float32Array {
+  // A copy of its own: a Buffer may lie anywhere in a shared pool, and a Float32Array must begin at a multiple of 4.
+  return new Float32Array(Uint8Array.from(Buffer.from(text, 'base64')).buffer)
+}

@@ -1,0 +1,32 @@
+import { randomBytes } from 'node:crypto'
+import { open, stat, unlink } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FileError } from './errors.js'
+
+/** Makes sure that a file can be written at `path`, before work starts whose result belongs there. Rejects with FILE_NOT_WRITABLE. */
+export async function checkWritable(path: string, what: string): Promise<void> {
+  const full = resolve(path)
+  if (await isFolder(full)) throw notWritable(path, what, 'it is a folder. Give the path of a file')
+  const folder = dirname(full)
+  if (!(await isFolder(folder))) throw notWritable(path, what, `${folder} is not a folder. Make it first, or choose another path`)
+  // Asking for permissions says little (read-only file systems, full disks, root): a file beside it tells.
+  const probe = join(folder, `.${basename(full)}.${randomBytes(4).toString('hex')}.tmp`)
+  try {
+    const file = await open(probe, 'wx')
+    await file.close()
+    await unlink(probe)
+  } catch (cause) {
+    throw notWritable(path, what, `${(cause as Error).message}. Choose a folder that you may write to`, cause)
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+}
+
+function notWritable(path: string, what: string, why: string, cause?: unknown): FileError {
+  return new FileError('FILE_NOT_WRITABLE', `${what} cannot be written to ${path}: ${why}.`, { cause })
+}
