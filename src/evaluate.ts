@@ -2,8 +2,9 @@ import { type DataSet, type ExampleSource, loadSet } from './dataset.js'
 import { DataError, OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import type { Call } from './job.js'
-import { computeMetrics } from './metrics/index.js'
-import { checkOptions, integer, show, signal, strings } from './options/check.js'
+import { computeMetrics, type MetricChoice } from './metrics/index.js'
+import { checkOptions, integer, show, signal } from './options/check.js'
+import { metricList } from './options/metrics.js'
 import { predictLabels, predictTexts, textOf } from './predict.js'
 import { checkPromptFor, promptOption, type SoftPrompt } from './prompt.js'
 import { type EncodedLabel, encodeLabels, labelList } from './score.js'
@@ -12,8 +13,8 @@ export interface EvaluateOptions {
   /** A file, or examples, or an (async) iterable of them. */
   data: ExampleSource
   prompt?: SoftPrompt | null
-  /** @defaultValue ['accuracy'] */
-  metrics?: string[]
+  /** Names ('accuracy', 'exactMatch', 'macroF1') or functions of your own. @defaultValue ['accuracy'] */
+  metrics?: readonly MetricChoice[]
   /** Predict by `classify` among these instead of by `generate`; every target must be one of them. */
   labels?: string[]
   /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
@@ -47,7 +48,7 @@ export async function evaluate(model: Frozen, call: Call, options: unknown): Pro
   const checks = {
     data: anything,
     prompt: promptOption,
-    metrics: strings,
+    metrics: metricList,
     labels: labelList,
     maxInputLength: integer(1),
     maxTargetLength: integer(1),

@@ -1,10 +1,29 @@
 export type { T5Config } from './config.js'
+export { type ConvertOptions, convert } from './convert.js'
 export type { Example, ExampleSource } from './dataset.js'
-export * from './errors.js'
+export {
+  CancelledError,
+  CheckpointError,
+  ConfigError,
+  DataError,
+  ERROR_CODES,
+  type ErrorCode,
+  FileError,
+  InternalError,
+  LibTorchError,
+  ModelError,
+  OptionError,
+  PromptError,
+  SoftPromptError,
+  TokenizerError,
+  TuneError,
+} from './errors.js'
 export type { EvaluateOptions, Evaluation, Prediction } from './evaluate.js'
 export type { Generation, Usage } from './generate.js'
 export type { Gradient, GradientOptions } from './gradient.js'
+export { type Inspection, inspectFile } from './inspect.js'
 export type { Device, LoadOptions, LoadProgress } from './load.js'
+export type { Metric, MetricChoice } from './metrics/index.js'
 export { type ModelInfo, T5 } from './model.js'
 export type { GenerateOptions } from './options/generate.js'
 export type { LossOptions } from './options/loss.js'

@@ -1,4 +1,4 @@
-import { type CallSite, errorFromNative } from './errors.js'
+import { type CallSite, errorFromNative, SoftPromptError } from './errors.js'
 import type { NativeJob } from './native.js'
 
 /** What belongs to one call of the user: where it was made, and what may stop it. */
@@ -26,5 +26,17 @@ export async function finish<T>({ site, signal }: Call, start: () => NativeJob<T
     throw errorFromNative(error, site)
   } finally {
     signal?.removeEventListener('abort', cancel)
+  }
+}
+
+/** The work of a public call. An error that was made after the caller's frames had left the stack gets them back, below its own. */
+export async function forCall<T>(site: CallSite, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const frames = site.stack?.slice(site.stack.indexOf('\n    at ') + 1) ?? ''
+    const known = SoftPromptError.isInstance(error) && error.stack?.includes(frames.split('\n', 1)[0]!)
+    if (SoftPromptError.isInstance(error) && !known) error.stack = `${error.stack}\n${frames}`
+    throw error
   }
 }

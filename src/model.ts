@@ -1,11 +1,11 @@
 import type { T5Config } from './config.js'
 import type { Example } from './dataset.js'
-import { type CallSite, captureCall, errorFromNative, ModelError } from './errors.js'
+import { captureCall, errorFromNative, ModelError } from './errors.js'
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js'
 import type { Frozen } from './frozen.js'
 import { type Generation, generate } from './generate.js'
 import { type Gradient, type GradientOptions, gradient } from './gradient.js'
-import { type Call, finish } from './job.js'
+import { type Call, finish, forCall } from './job.js'
 import { type LoadOptions, loadFrozen } from './load.js'
 import type { GenerateOptions } from './options/generate.js'
 import { resolveTune, type TuneOptions } from './options/tune.js'
@@ -58,7 +58,8 @@ export class T5 {
    * const t5 = await T5.load('models/nano-t5', { device: 'auto' })
    */
   static async load(source: string, options?: LoadOptions): Promise<T5> {
-    return new T5(await loadFrozen(source, options, captureCall(T5.load)))
+    const site = captureCall(T5.load)
+    return forCall(site, async () => new T5(await loadFrozen(source, options, site)))
   }
 
   /** 'cpu' or 'cuda:N'. */
@@ -103,13 +104,15 @@ export class T5 {
    */
   tune(options: TuneOptions): TuneRun {
     const site = captureCall(this.tune)
-    return new TuneRun(async (tell, stop) => {
-      const model = this.#use()
-      const resolved = resolveTune(options)
-      const signal = resolved.signal ? AbortSignal.any([resolved.signal, stop]) : stop
-      const session = await TuneSession.open(model, { site, signal }, resolved, tell)
-      return session.run()
-    })
+    return new TuneRun((tell, stop) =>
+      forCall(site, async () => {
+        const model = this.#use()
+        const resolved = resolveTune(options)
+        const signal = resolved.signal ? AbortSignal.any([resolved.signal, stop]) : stop
+        const session = await TuneSession.open(model, { site, signal }, resolved, tell)
+        return session.run()
+      }),
+    )
   }
 
   /**
@@ -176,9 +179,9 @@ export class T5 {
     return this.dispose()
   }
 
-  async #call<T>(method: (...args: never[]) => unknown, work: (model: Frozen, call: Call) => Promise<T>): Promise<T> {
-    const site: CallSite = captureCall(method)
-    return work(this.#use(), { site })
+  #call<T>(method: (...args: never[]) => unknown, work: (model: Frozen, call: Call) => Promise<T>): Promise<T> {
+    const site = captureCall(method)
+    return forCall(site, () => work(this.#use(), { site }))
   }
 
   #use(): Frozen {

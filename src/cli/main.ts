@@ -49,7 +49,7 @@ async function main(): Promise<number> {
   const root = program()
   try {
     await root.parseAsync()
-    return ExitCode.done
+    return process.exitCode === undefined ? ExitCode.done : Number(process.exitCode)
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage
     process.stderr.write(`${explain(error, root.opts().verbose === true || process.env.SOFTPROMPT_DEBUG !== undefined)}\n`)

@@ -1,10 +1,12 @@
-import type { ExampleSource } from '../data/index.js'
+import type { ExampleSource } from '../dataset.js'
 import { OptionError } from '../errors.js'
+import type { MetricChoice } from '../metrics/index.js'
 import type { NativeLoss, NativeOptimizer } from '../native.js'
 import { SoftPrompt } from '../prompt.js'
 import { type PresetName, preset } from '../tune/presets.js'
 import { boolean, checkOptions, integer, invalidOption, isObject, number, oneOf, seed, show, signal, strings, text } from './check.js'
 import { checkLoss, type LossOptions } from './loss.js'
+import { metricList } from './metrics.js'
 import { checkOptimizer, type OptimizerOptions } from './optimizer.js'
 
 /**
@@ -43,12 +45,14 @@ export interface TuneOptions {
   optimizer?: OptimizerOptions
   /** Replaces the preset's whole. */
   loss?: LossOptions
+  /** The preset's rule at another rate. Not beside `optimizer`, which has a rate of its own. */
+  learningRate?: number
   /** In the frozen model while it trains. */
   dropout?: number
   /** Steps between evaluations on `validation`. @defaultValue a tenth of the steps, at most 1000 */
   evaluateEvery?: number
-  /** @defaultValue ['accuracy'] */
-  metrics?: string[]
+  /** Names ('accuracy', 'exactMatch', 'macroF1') or functions of your own, of which greater is better. @defaultValue ['accuracy'] */
+  metrics?: readonly MetricChoice[]
   /** The metric that picks the result. @defaultValue the first of `metrics` */
   bestMetric?: string
   /** Stop after so many evaluations in a row without a better one. */
@@ -80,7 +84,7 @@ export interface ResolvedTune {
   loss: NativeLoss
   dropout: number
   evaluateEvery: number
-  metrics: string[]
+  metrics: readonly MetricChoice[]
   bestMetric: string
   patience: number | undefined
   checkpoint: { path: string; every: number } | undefined
@@ -104,9 +108,10 @@ const CHECKS = {
   preset: oneOf('fast', 'paper'),
   optimizer: checkOptimizer,
   loss: checkLoss,
+  learningRate: number({ above: 0 }),
   dropout: number({ min: 0, below: 1 }),
   evaluateEvery: integer(1),
-  metrics: strings,
+  metrics: metricList,
   bestMetric: text,
   patience: integer(1),
   checkpoint: checkpointChoice,
@@ -124,10 +129,12 @@ export function resolveTune(given: unknown): ResolvedTune {
   const steps = options.steps ?? 1000
   const base = preset(options.preset ?? 'fast', steps)
   const metrics = options.metrics ?? ['accuracy']
-  const bestMetric = options.bestMetric ?? (metrics[0] as string)
-  if (!metrics.includes(bestMetric)) throw invalidOption('bestMetric', bestMetric, `one of the metrics: ${metrics.join(', ')}`)
+  const bestMetric = bestOf(metrics, options.bestMetric)
   if (options.patience !== undefined && options.validation === undefined) {
     throw new OptionError('OPTION_INVALID', "Option 'patience' needs validation data: give 'validation' too.")
+  }
+  if (options.optimizer && options.learningRate !== undefined) {
+    throw new OptionError('OPTION_INVALID', "Options 'optimizer' and 'learningRate' were both given. Put the rate into 'optimizer'.")
   }
   if (options.resume && !options.checkpoint)
     throw new OptionError('OPTION_INVALID', "Option 'resume' needs 'checkpoint': { path } to go on from.")
@@ -141,7 +148,7 @@ export function resolveTune(given: unknown): ResolvedTune {
     maxTargetLength: options.maxTargetLength ?? 128,
     shuffle: options.shuffle ?? true,
     preset: options.preset ?? 'fast',
-    optimizer: options.optimizer ?? base.optimizer,
+    optimizer: options.optimizer ?? { ...base.optimizer, learningRate: options.learningRate ?? base.optimizer.learningRate },
     loss: options.loss ?? base.loss,
     dropout: options.dropout ?? base.dropout,
     evaluateEvery: options.evaluateEvery ?? Math.min(1000, Math.ceil(steps / 10)),
@@ -154,6 +161,14 @@ export function resolveTune(given: unknown): ResolvedTune {
     task: options.task ?? (typeof options.train === 'string' ? taskOf(options.train) : undefined),
     signal: options.signal,
   }
+}
+
+/** A function may give numbers under names of its own, which are only known when it has run. */
+function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): string {
+  const names = metrics.map((metric) => (typeof metric === 'string' ? metric : metric.name))
+  const known = wanted === undefined || names.includes(wanted) || metrics.some((metric) => typeof metric === 'function')
+  if (!known) throw invalidOption('bestMetric', wanted, `one of the metrics: ${names.join(', ')}`)
+  return wanted ?? (names[0] as string)
 }
 
 const DEFAULT_LENGTH = 100

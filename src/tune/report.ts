@@ -44,7 +44,8 @@ const ADAMW_ONLY = ['beta1', 'beta2']
 
 export function settingsOf(options: ResolvedTune): TuneSettings {
   const { preset, steps, batchSize, length, shuffle, dropout, loss, seed, maxInputLength, maxTargetLength } = options
-  const { evaluateEvery, metrics, bestMetric, patience, init } = options
+  const { evaluateEvery, bestMetric, patience, init } = options
+  const metrics = options.metrics.map((metric) => (typeof metric === 'string' ? metric : metric.name))
   const foreign = options.optimizer.name === 'adamw' ? ADAFACTOR_ONLY : ADAMW_ONLY
   const optimizer = Object.fromEntries(Object.entries(options.optimizer).filter(([name]) => !foreign.includes(name)))
   return {

@@ -110,7 +110,7 @@ export class TuneSession {
     const { model, call, options } = this
     const set = this.data.validation as DataSet
     const rows = await finish(call, () => this.tuner.prompt())
-    const predictions = await predictTexts(model, call, set, SoftPrompt.fromArray(rows.data, rows))
+    const predictions = await predictTexts(model, call, set, toPrompt(rows))
     const references = set.targets.map((target) => textOf(model, target))
     const metrics = computeMetrics(options.metrics, predictions, references)
     const best = this.#state.evaluated(metrics, options.bestMetric, rows)
@@ -146,7 +146,7 @@ export class TuneSession {
     const rows: NativePromptRows = this.#state.best?.prompt ?? (await finish(call, () => this.tuner.prompt()))
     const report = reportOf(options, this.#state, { softprompt: VERSION, libtorch: model.libtorch })
     const metadata = promptMetadata(model, options, report, this.data.train)
-    return { prompt: SoftPrompt.fromArray(rows.data, { rows: rows.rows, dModel: rows.dModel, metadata }), report }
+    return { prompt: toPrompt(rows, metadata), report }
   }
 
   #tellStart(): void {
@@ -175,6 +175,10 @@ export class TuneSession {
       // The failure that ended the run is the one to tell; there is just nothing to add to it.
     }
   }
+}
+
+function toPrompt({ data, rows, dModel }: NativePromptRows, metadata: Record<string, string> = {}): SoftPrompt {
+  return SoftPrompt.fromArray(data, { rows, dModel, metadata })
 }
 
 function nextMultiple(step: number, every: number): number {

@@ -1,4 +1,4 @@
-import { CheckpointError } from '../errors.js'
+import { CheckpointError, OptionError } from '../errors.js'
 import type { NativePromptRows, NativeStep } from '../native.js'
 
 export interface Best {
@@ -33,6 +33,10 @@ export class TuneState {
 
   /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
   evaluated(metrics: Record<string, number>, metric: string, prompt: NativePromptRows): boolean {
+    if (typeof metrics[metric] !== 'number') {
+      const names = Object.keys(metrics).join(', ')
+      throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)
+    }
     this.evaluatedAt = this.step
     this.history.push({ step: this.step, metrics })
     const better = this.best === undefined || (metrics[metric] as number) > (this.best.metrics[metric] as number)

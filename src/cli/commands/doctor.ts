@@ -46,7 +46,8 @@ async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
   const problems: string[] = []
   const attempt = <T>(work: () => Promise<T>) => work().catch((error: unknown) => void problems.push(problem(error)))
   const libtorch = await findLibtorch({ all: true })
-  const native = await attempt(async () => (await loadNative()).versions())
+  if (!libtorch.chosen) problems.push(`LIBTORCH_NOT_FOUND: LibTorch was not found. ${libtorch.advice}`)
+  const native = libtorch.chosen ? await attempt(async () => (await loadNative()).versions()) : undefined
   const model = native && flags.model !== undefined ? await attempt(() => tryModel(flags.model as string)) : undefined
   return {
     usable: problems.length === 0,
@@ -82,7 +83,7 @@ function text(diagnosis: Diagnosis): string {
     line('node', `${diagnosis.node} on ${diagnosis.platform}`),
     line('machine', `${diagnosis.processors} processors, ${bytes(diagnosis.memory)} memory`),
     ...libtorch.places.map((place) => line('libtorch', placeLine(place, libtorch))),
-    ...(libtorch.advice ? [line('', libtorch.advice)] : []),
+    ...(libtorch.chosen && libtorch.advice ? [line('', libtorch.advice)] : []),
   ]
   if (native) {
     lines.push(line('loaded', `LibTorch ${native.libtorch}, ${native.cpuCapability}, ${native.threads} threads`))
