@@ -9,6 +9,10 @@ import { Unigram } from './unigram.js'
 const utf8 = new TextEncoder()
 // Up to this many characters the memory that text is turned into bytes in is kept for the next one.
 const KEPT_CHARACTERS = 1 << 18
+// More than a token of ordinary text has.
+const LIKELY_CHARACTERS = 16
+// More bytes than any character rule takes or makes (those of NFKC stay below 40).
+const LONGEST_RULE = 256
 
 export interface SentencePieceOptions {
   config?: TokenizerConfig
@@ -60,7 +64,7 @@ export class SentencePieceTokenizer implements Tokenizer {
     for (const part of this.splitter.split(text)) {
       if (ids.length >= maxTokens) break
       if (typeof part === 'number') ids.push(part)
-      else this.unigram.encode(this.normalize(part), ids, maxTokens)
+      else this.encodePart(part, ids, maxTokens)
     }
     if (ids.length > maxTokens) ids.length = maxTokens
     return Int32Array.from(ids)
@@ -85,6 +89,19 @@ export class SentencePieceTokenizer implements Tokenizer {
 
   idToPiece(id: number): string | undefined {
     return this.spellings[id]
+  }
+
+  /** Appends the ids of text without special tokens. Of a text much longer than `limit` tokens only a beginning is looked at, if that settles them. */
+  private encodePart(text: string, ids: number[], limit: number): void {
+    const before = ids.length
+    for (let length = LIKELY_CHARACTERS * limit; length < text.length; length *= 8) {
+      const normalized = this.normalize(text.slice(0, length))
+      const end = this.unigram.encode(normalized, ids, limit)
+      // What the cut may have changed: the last rule's characters, and which pieces start in the last few bytes.
+      if (end + this.unigram.longestPiece + LONGEST_RULE < normalized.length) return
+      ids.length = before
+    }
+    this.unigram.encode(this.normalize(text), ids, limit)
   }
 
   private normalize(text: string): Uint8Array {

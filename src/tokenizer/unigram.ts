@@ -11,6 +11,8 @@ const KEPT_BYTES = 1 << 20
  * sums in float32, and a later candidate wins only with a strictly greater score. Those two decide between segmentations of almost equal score.
  */
 export class Unigram {
+  /** Bytes of the longest piece. */
+  readonly longestPiece: number
   private readonly trie: ByteTrie
   private readonly scores: Float64Array
   private readonly unknownScore: number
@@ -31,6 +33,7 @@ export class Unigram {
     const lowest = normal.reduce((low, piece) => Math.min(low, piece.score), 3.4028234663852886e38)
     const highest = normal.reduce((high, piece) => Math.max(high, piece.score), FLT_MIN)
     this.trie = new ByteTrie(bytes, ids)
+    this.longestPiece = bytes.reduce((longest, piece) => Math.max(longest, piece.length), 0)
     this.scores = Float64Array.from(pieces, (piece) =>
       // A user's own piece outweighs any other reading of its bytes.
       piece.type === PieceType.userDefined ? Math.fround(piece.bytes.length * highest) - 0.1 : piece.score,
@@ -40,8 +43,8 @@ export class Unigram {
     this.byteIds = model.byteFallback ? byteIdsOf(pieces) : null
   }
 
-  /** Appends the ids of the normalised text to `ids`; stops soon after `limit` of them are there. */
-  encode(text: Uint8Array, ids: number[], limit: number): void {
+  /** Appends the ids of the normalised text to `ids`; stops soon after `limit` of them are there, and says at which byte. */
+  encode(text: Uint8Array, ids: number[], limit: number): number {
     this.reserve(text.length + 1)
     const { pathScore, pathStart } = this
     pathStart.fill(-1, 0, text.length + 1)
@@ -54,13 +57,14 @@ export class Unigram {
       if (start === reach && start > done) {
         afterUnknown = this.backtrack({ text, from: done, to: start, afterUnknown }, ids)
         done = start
-        if (ids.length >= limit) return
+        if (ids.length >= limit) return done
       }
       const width = Math.min(characterLength(text[start]!), text.length - start)
       reach = Math.max(reach, this.extend(text, start, width))
       start += width
     }
     this.backtrack({ text, from: done, to: text.length, afterUnknown }, ids)
+    return text.length
   }
 
   /** Tries every piece that starts here, and the unknown where no piece is the single character; gives back the furthest end. */

@@ -124,6 +124,22 @@ describe('any text', () => {
     )
   })
 
+  it('encodes to the same first ids of a long text', () => {
+    const long = [
+      ...texts.slice(0, 300),
+      ' '.repeat(500),
+      '\u4e2d'.repeat(500),
+      'e\u0301'.repeat(500),
+      `${'word '.repeat(100)}</s>${'word '.repeat(100)}`,
+    ]
+    for (const [i, text] of long.entries()) {
+      for (const name of names) {
+        const maxTokens = 1 + (i % 9)
+        expect(tokenizers[name].encode(text, { maxTokens })).toEqual(tokenizers[name].encode(text).subarray(0, maxTokens))
+      }
+    }
+  })
+
   it('reads a lone surrogate as U+FFFD', () => {
     expect(tokenizers.t5.encode('a\ud800b')).toEqual(tokenizers.t5.encode('a\ufffdb'))
   })
