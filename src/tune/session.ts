@@ -27,6 +27,8 @@ export class TuneSession {
   readonly #rate = new RateMeter()
   readonly #started = performance.now()
   #secondsBefore = 0
+  /** The step of the last checkpoint. */
+  #savedAt = 0
 
   private constructor(
     private readonly model: Frozen,
@@ -71,12 +73,11 @@ export class TuneSession {
 
   async #train(): Promise<'steps' | 'patience'> {
     const { steps, evaluateEvery, checkpoint, patience } = this.options
-    const savedAt = () => this.#savedAt === this.#state.step
     while (true) {
       const { step } = this.#state
       if (this.#evaluationDue()) await this.#evaluate()
       const over = step >= steps || (patience !== undefined && this.#state.worse >= patience)
-      if (checkpoint && step > 0 && (over || step % checkpoint.every === 0) && !savedAt()) await this.#save(this.call)
+      if (checkpoint && step > 0 && (over || step % checkpoint.every === 0) && this.#savedAt !== step) await this.#save(this.call)
       if (over) return step >= steps ? 'steps' : 'patience'
       const evaluation = this.data.validation ? nextMultiple(step, evaluateEvery) : steps
       await this.#steps(Math.min(steps, evaluation, checkpoint ? nextMultiple(step, checkpoint.every) : steps) - step)
@@ -116,8 +117,6 @@ export class TuneSession {
     const best = this.#state.evaluated(metrics, options.bestMetric, rows)
     this.tell({ type: 'evaluation', step: this.#state.step, metrics, best })
   }
-
-  #savedAt = 0
 
   async #save(call: Call): Promise<void> {
     const { path } = this.options.checkpoint as { path: string }

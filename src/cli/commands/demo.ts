@@ -11,6 +11,7 @@ import { checkWritable } from '../../writable.js'
 import { integer } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { bytes, count, duration, note, percent, print } from '../output.js'
+import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
 
 interface DemoFlags {
@@ -80,10 +81,14 @@ async function tune(t5: T5, flags: DemoFlags, signal: AbortSignal): Promise<Tune
   const view = progressView()
   try {
     for await (const event of run) if (!flags.json) view.show(event)
+    return await run.result
+  } catch (error) {
+    view.close()
+    await keepPartial(error, flags.out, ({ prompt }) => prompt.save(flags.out))
+    throw error
   } finally {
     view.close()
   }
-  return run.result
 }
 
 interface Conclusion {

@@ -13,7 +13,6 @@ interface GenerateFlags
   extends ModelFlags,
     Pick<GenerateOptions, 'maxNewTokens' | 'minNewTokens' | 'numBeams' | 'stop' | 'temperature' | 'seed'> {
   prompt?: string
-  sample?: boolean
   json?: boolean
 }
 

@@ -7,7 +7,8 @@ import { checkWritable } from '../../writable.js'
 import { type InitChoice, init, integer, list, real } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, withLoaded, withModel } from '../load.js'
-import { bytes, count, duration, metricsLine, note, percent, print } from '../output.js'
+import { bytes, count, duration, metricsLine, percent, print } from '../output.js'
+import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
 import { writeReport } from '../report.js'
 
@@ -19,7 +20,6 @@ interface TuneFlags extends ModelFlags {
   batchSize?: number
   length?: number
   init?: InitChoice
-  prompt?: string
   seed?: number
   learningRate?: number
   dropout?: number
@@ -105,18 +105,11 @@ async function run(t5: T5, flags: TuneFlags, signal: AbortSignal): Promise<TuneR
     return await tuning.result
   } catch (error) {
     view.close()
-    await keepPartial(error, flags)
+    await keepPartial(error, flags.out, (partial) => save(partial, flags))
     throw error
   } finally {
     view.close()
   }
-}
-
-async function keepPartial(error: unknown, flags: TuneFlags): Promise<void> {
-  const partial = (error as { partial?: TuneResult }).partial
-  if (!partial || partial.report.steps === 0) return
-  await save(partial, flags)
-  note(`Saved the ${partial.report.bestMetric ? 'best prompt so far' : 'prompt'} (step ${partial.report.bestStep}) to ${flags.out}.`)
 }
 
 async function save({ prompt, report }: TuneResult, flags: TuneFlags): Promise<void> {
