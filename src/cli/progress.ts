@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
-import type { StepEvent, TuneEvent } from '../tune/events.js'
+import type { EvaluationEvent, StepEvent, TuneEvent } from '../tune/events.js'
 import { count, duration, metricsLine, note } from './output.js'
 
 /** Shows a tuning run on stderr. */
@@ -19,26 +19,30 @@ const FORMAT = ` {bar} {value}/{total}  loss {loss}  {rate}  {left}  {metrics}`
 
 class Bar implements ProgressView {
   #bar = new SingleBar(
-    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: 24, gracefulExit: false },
+    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: 20, gracefulExit: false },
     Presets.shades_classic,
   )
   #metrics = ''
+  #best = ''
   #open = false
 
   show(event: TuneEvent): void {
     if (event.type === 'start') this.#start(event.steps, event.resumedFrom)
     if (event.type === 'step') this.#bar.update(event.step, this.#payload(event))
-    if (event.type === 'evaluation') {
-      if (event.best) this.#metrics = pc.green(metricsLine(event.metrics))
-      else this.#metrics = `${metricsLine(event.metrics)} ${pc.dim('(not the best)')}`
-      this.#bar.update({ metrics: this.#metrics })
-    }
+    if (event.type === 'evaluation') this.#evaluated(event)
     if (event.type === 'end') this.close()
   }
 
   #start(steps: number, done: number): void {
     this.#bar.start(steps, done, { loss: '-', rate: '', left: '', metrics: '' })
     this.#open = true
+  }
+
+  #evaluated({ metrics, best }: EvaluationEvent): void {
+    const line = metricsLine(metrics)
+    if (best) this.#best = line
+    this.#metrics = best ? pc.green(line) : `${line} ${pc.dim(`(best: ${this.#best})`)}`
+    this.#bar.update({ metrics: this.#metrics })
   }
 
   #payload({ loss, examplesPerSecond, secondsLeft }: StepEvent) {
