@@ -4,6 +4,7 @@ import type { NativeGeneration } from './native.js'
 import { isMany, type ResolvedQuery, resolveQueries, sharedSignal } from './query.js'
 import { promptedRows, tokenRows } from './rows.js'
 import { stopAt } from './stop.js'
+import { mapInSlices } from './time-slice.js'
 
 /** What a call cost, in tokens of the model's tokenizer. Rows of a soft prompt are not counted. */
 export interface Usage {
@@ -26,7 +27,7 @@ export interface Generation {
 
 /** Greedy decoding of one or many queries in shared batches; see `T5.generate`. */
 export async function generate(model: Frozen, call: Call, queries: unknown, options: unknown): Promise<Generation | Generation[]> {
-  const resolved = resolveQueries(model, 'generate', queries, options)
+  const resolved = await resolveQueries(model, 'generate', queries, options)
   const signal = sharedSignal(resolved.map((query) => query.signal))
   signal?.throwIfAborted()
   const generations = await generateResolved(model, { ...call, signal }, resolved)
@@ -37,7 +38,7 @@ export async function generateResolved(model: Frozen, call: Call, queries: reado
   if (queries.length === 0) return []
   const options = queries.map(({ maxNewTokens, minNewTokens }) => ({ maxNewTokens, minNewTokens }))
   const made = await finish(call, () => model.native.generate(promptedRows(model, queries), options))
-  const generations = queries.map((query, row) => generation(model, query, made[row] as NativeGeneration))
+  const generations = await mapInSlices(queries, (query, row) => generation(model, query, made[row] as NativeGeneration))
   await rescoreStopped(model, call, queries, generations)
   return generations
 }

@@ -3,6 +3,7 @@ import type { Frozen } from './frozen.js'
 import { isObject, show } from './options/check.js'
 import { checkGenerate, type GenerateOptions, type ResolvedGenerate, resolveGenerate } from './options/generate.js'
 import { type Ids, isIds, toInputIds } from './rows.js'
+import { mapInSlices } from './time-slice.js'
 
 /** One input, and the options that are its own. */
 export interface QueryRow extends GenerateOptions {
@@ -22,10 +23,10 @@ export function isMany(queries: unknown): queries is readonly unknown[] {
 }
 
 /** Checks everything about one or many queries; rows are named in messages where there are many. */
-export function resolveQueries(model: Frozen, call: string, queries: unknown, options: unknown): ResolvedQuery[] {
+export async function resolveQueries(model: Frozen, call: string, queries: unknown, options: unknown): Promise<ResolvedQuery[]> {
   const ofCall = checkGenerate(call, options)
   if (!isMany(queries)) return [resolveQuery(model, call, queries, ofCall, 'The query')]
-  return queries.map((query, row) => resolveQuery(model, call, query, ofCall, `Row ${row}`))
+  return mapInSlices(queries, (query, row) => resolveQuery(model, call, query, ofCall, `Row ${row}`))
 }
 
 function resolveQuery(model: Frozen, call: string, query: unknown, ofCall: ReturnType<typeof checkGenerate>, where: string): ResolvedQuery {

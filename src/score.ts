@@ -5,6 +5,7 @@ import { type Call, finish } from './job.js'
 import { checkOptions, isObject, show, signal } from './options/check.js'
 import { promptOption, type SoftPrompt } from './prompt.js'
 import { type Ids, isIds, type PromptedRow, promptedRows, requireTokenizer, toInputIds, tokenRows, toTargetIds } from './rows.js'
+import { mapInSlices } from './time-slice.js'
 
 /** A target whose probability is asked for. */
 export interface ScoreRow {
@@ -50,7 +51,7 @@ export async function score(model: Frozen, call: Call, rows: unknown, options: u
   const checked = checkOptions('score', options, { prompt: promptOption, signal })
   const many = Array.isArray(rows)
   const list: unknown[] = many ? rows : [rows]
-  const resolved = list.map((row, i) => scoreRow(model, row, checked.prompt ?? null, many ? `Row ${i}` : 'The row'))
+  const resolved = await mapInSlices(list, (row, i) => scoreRow(model, row, checked.prompt ?? null, many ? `Row ${i}` : 'The row'))
   checked.signal?.throwIfAborted()
   if (resolved.length === 0) return []
   const targets = tokenRows(resolved.map((row) => row.target))
@@ -72,7 +73,7 @@ export async function classify(model: Frozen, call: Call, inputs: unknown, optio
   const labels = encodeLabels(model, checked.labels)
   const many = Array.isArray(inputs) && !isIds(inputs)
   const list: unknown[] = many ? inputs : [inputs]
-  const rows = list.map((input, i) => classifyRow(model, input, checked.prompt ?? null, many ? `Row ${i}` : 'The input'))
+  const rows = await mapInSlices(list, (input, i) => classifyRow(model, input, checked.prompt ?? null, many ? `Row ${i}` : 'The input'))
   checked.signal?.throwIfAborted()
   const results = await classifyRows(model, { ...call, signal: checked.signal }, rows, labels)
   return many ? results : (results[0] as Classification)

@@ -15,7 +15,7 @@ export interface Piece {
 export async function* stream(model: Frozen, call: Call, query: unknown, options: unknown): AsyncGenerator<Piece, void, undefined> {
   if (isMany(query))
     throw new OptionError('OPTION_INVALID', 'stream takes one query; for several, call it once for each (they share batches).')
-  const [resolved] = resolveQueries(model, 'stream', query, options) as [ResolvedQuery]
+  const [resolved] = (await resolveQueries(model, 'stream', query, options)) as [ResolvedQuery]
   resolved.signal?.throwIfAborted()
 
   const leaving = new AbortController()

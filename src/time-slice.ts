@@ -15,3 +15,14 @@ export class TimeSlice {
     this.started = performance.now()
   }
 }
+
+/** `rows.map(each)`, politely; the rows are taken as they are at the call. */
+export async function mapInSlices<T, R>(rows: readonly T[], each: (row: T, index: number) => R): Promise<R[]> {
+  const slice = new TimeSlice()
+  const results: R[] = []
+  for (const [index, row] of [...rows].entries()) {
+    if (slice.spent) await slice.pause()
+    results.push(each(row, index))
+  }
+  return results
+}
