@@ -233,9 +233,8 @@ TEST(computeThread_cancelReachesWorkThatARequestInterrupts) {
   self = work.task;
   known.open();
   CHECK_EQ(work.outcome.get(), "cancelled");
-  thread.retire();
-  thread.join();
-  CHECK_EQ(journal.text(), "request ");
+  CHECK_EQ(submit(thread, TaskKind::kWork, once(journal, "next")).outcome.get(), "done");
+  CHECK_EQ(journal.text(), "request next ");
 }
 
 TEST(computeThread_waitingTasksAreCancelledAtOnce) {
@@ -294,18 +293,6 @@ TEST(computeThread_stopSettlesEverythingWithItsReason) {
   CHECK(ended);
   CHECK_EQ(journal.text(), "");
   CHECK_THROWS(submit(thread, TaskKind::kWork, once(journal, "never")), "MODEL_DISPOSED");
-}
-
-TEST(computeThread_retireFinishesWhatIsThere) {
-  Journal journal;
-  ComputeThread thread({});
-  Gate start;
-  auto work = submit(thread, TaskKind::kWork, run(journal, "w", 2, 1, &start));
-  thread.retire();
-  start.open();
-  thread.join();
-  CHECK_EQ(work.outcome.get(), "done");
-  CHECK_EQ(journal.text(), "w0.0 w1.0 ");
 }
 
 TEST(computeThread_aFullQueueRefuses) {
@@ -385,4 +372,5 @@ TEST(computeThread_eachHasItsOwnNumberOfThreads) {
   CHECK_EQ(threadsOf(one), 1);
   CHECK_EQ(threadsOf(two), 2);
   CHECK_EQ(threadsOf(one), 1);
+  CHECK_EQ(two.threads(), 2);
 }

@@ -18,7 +18,7 @@ void append(PromptedRows& all, const PromptedRows& more) {
 
 }  // namespace
 
-GenerateRequest::GenerateRequest(Executor& model, Call call, OnDone onDone)
+GenerateRequest::GenerateRequest(const std::unique_ptr<Executor>& model, Call call, OnDone onDone)
     : Task(TaskKind::kRequest,
            [this, onDone = std::move(onDone)](std::exception_ptr failure) {
              onDone(std::move(failure), std::move(generations_));
@@ -56,7 +56,7 @@ bool GenerateRequest::step(YieldPoint& yieldPoint) {
   const Call all = batch(places);
   companions_.clear();
   auto generations = generate(
-      model_, all.rows, all.options, yieldPoint,
+      *model_, all.rows, all.options, yieldPoint,
       [&](int64_t row, int32_t token) { places[row].request->deliver(places[row].row, token); }, kMaxBatch);
   for (const auto& place : places) place.request->generations_.resize(place.request->size());
   for (size_t i = 0; i < places.size(); ++i) {

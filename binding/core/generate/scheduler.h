@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "core/generate/generate.h"
@@ -20,8 +21,8 @@ class GenerateRequest final : public Task {
   };
   using OnDone = std::function<void(std::exception_ptr failure, std::vector<Generation> generations)>;
 
-  // `model` outlives the request.
-  GenerateRequest(Executor& model, Call call, OnDone onDone);
+  // `model` is where the executor is by the time that the request runs, on the compute thread.
+  GenerateRequest(const std::unique_ptr<Executor>& model, Call call, OnDone onDone);
 
   bool step(YieldPoint& yieldPoint) override;
   bool absorb(Task& other) override;
@@ -37,7 +38,7 @@ class GenerateRequest final : public Task {
   Call batch(std::vector<Place>& places);
   void deliver(int64_t row, int32_t token);
 
-  Executor& model_;
+  const std::unique_ptr<Executor>& model_;
   Call call_;
   std::vector<Generation> generations_;
   std::vector<int64_t> delivered_;            // tokens of each row that onToken has had, over all runs

@@ -14,10 +14,11 @@ namespace {
 
 // LibTorch sets a thread's share of OpenMP lazily, from whatever any thread asked for last. So that lazy step comes
 // first (once for LibTorch's own flag, once for the one inlined here), then our own number.
-void setThreads(int threads) {
+int setThreads(int threads) {
   at::internal::lazy_init_num_threads();
   at::get_num_threads();
   if (threads > 0) at::set_num_threads(threads);
+  return at::get_num_threads();
 }
 
 }  // namespace
@@ -60,19 +61,13 @@ void ComputeThread::stop(std::exception_ptr reason) {
   wake_.notify_one();
 }
 
-void ComputeThread::retire() {
-  std::lock_guard lock(mutex_);
-  retiring_ = true;
-  wake_.notify_one();
-}
-
 void ComputeThread::join() {
   std::lock_guard lock(joinMutex_);
   if (thread_.joinable()) thread_.join();
 }
 
 void ComputeThread::loop() {
-  setThreads(options_.threads);
+  threads_ = setThreads(options_.threads);
   while (auto task = next()) {
     perform(std::move(task));
   }
@@ -85,14 +80,10 @@ std::shared_ptr<Task> ComputeThread::next() {
   while (true) {
     settleCancelled();
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopReason_ || retiring_ || sweep_ || !requests_.empty() || !work_.empty(); });
+    wake_.wait(lock, [this] { return stopReason_ || sweep_ || !requests_.empty() || !work_.empty(); });
     if (stopReason_) return nullptr;
     if (sweep_) continue;
     Queue& queue = requests_.empty() ? work_ : requests_;
-    if (queue.empty()) {  // retiring
-      stopReason_ = std::make_exception_ptr(Error("MODEL_DISPOSED", "The model is gone: load it again"));
-      return nullptr;
-    }
     auto task = std::move(queue.front());
     queue.pop_front();
     return task;

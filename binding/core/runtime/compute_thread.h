@@ -84,10 +84,10 @@ class ComputeThread final : private YieldPoint {
   void cancel(Task& task);
   // Ends the thread at the next yield point; whatever is unsettled is settled with `reason`.
   void stop(std::exception_ptr reason);
-  // Ends the thread once nothing is left to do.
-  void retire();
   // Waits for the end. Not from the thread itself.
   void join();
+  // What LibTorch's parallel regions on this thread have; known once a task has run.
+  int threads() const { return threads_; }
 
  private:
   // Requests that share one run; any other task is alone. Settled ones leave.
@@ -116,12 +116,13 @@ class ComputeThread final : private YieldPoint {
   ComputeThreadOptions options_;
   Group* current_ = nullptr;  // what runs now, the innermost; only the thread itself looks
 
+  std::atomic<int> threads_{0};
+
   std::mutex mutex_;  // guards all below
   std::condition_variable wake_;
   Queue requests_;
   Queue work_;
   bool sweep_ = false;  // a task was cancelled since the last look
-  bool retiring_ = false;
   std::exception_ptr stopReason_;  // set: stopping
 
   std::mutex joinMutex_;

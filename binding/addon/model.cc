@@ -1,0 +1,244 @@
+#include "addon/model.h"
+
+#include <string>
+#include <utility>
+
+#include "addon/environment.h"
+#include "addon/events.h"
+#include "addon/options.h"
+#include "addon/tuner.h"
+#include "addon/values.h"
+#include "addon/work.h"
+#include "core/generate/scheduler.h"
+#include "core/generate/score.h"
+#include "core/prompt/initialise.h"
+#include "core/runtime/device.h"
+#include "core/runtime/tensor_io.h"
+#include "core/t5/digest.h"
+
+namespace softprompt {
+
+namespace {
+
+struct ModelInfo {
+  std::string device;
+  std::string dtype;
+  std::string configJson;
+  std::string fingerprint;
+  int64_t parameterCount = 0;
+  int64_t bytes = 0;
+  int threads = 0;
+};
+
+ModelInfo infoOf(const Session& session) {
+  const LoadedModel& model = session.model;
+  return {
+      .device = model.executor->device().str(),
+      .dtype = dtypeName(model.executor->dtype()),
+      .configJson = model.configJson,
+      .fingerprint = model.fingerprint,
+      .parameterCount = model.parameterCount,
+      .bytes = model.bytes,
+      .threads = session.thread->threads(),
+  };
+}
+
+Napi::Object infoObject(Napi::Env env, const ModelInfo& info) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("device", info.device);
+  object.Set("dtype", info.dtype);
+  object.Set("configJson", info.configJson);
+  object.Set("fingerprint", info.fingerprint);
+  object.Set("parameterCount", static_cast<double>(info.parameterCount));
+  object.Set("bytes", static_cast<double>(info.bytes));
+  object.Set("threads", info.threads);
+  return object;
+}
+
+Napi::Value modelObject(Napi::Env env, const SessionHandle& session, const ModelInfo& info) {
+  Environment& environment = Environment::of(env);
+  environment.constructing = session;
+  Napi::Object model = environment.modelClass.New({});
+  model.Set("info", infoObject(env, info));
+  return model;
+}
+
+struct Token {
+  int32_t row;
+  int32_t token;
+};
+
+void deliverTokens(Napi::Env env, Jobs& jobs, JobId id, const std::vector<Token>& tokens) {
+  std::vector<int32_t> rows, ids;
+  for (const Token& one : tokens) {
+    rows.push_back(one.row);
+    ids.push_back(one.token);
+  }
+  jobs.call(env, id, {intArray(env, rows), intArray(env, ids)});
+}
+
+// A call makes at most rows x maxNewTokens of them: none is ever dropped.
+constexpr size_t kAllTokens = static_cast<size_t>(-1);
+
+Napi::Array generationArray(Napi::Env env, const std::vector<Generation>& generations) {
+  Napi::Array array = Napi::Array::New(env, generations.size());
+  for (uint32_t i = 0; i < generations.size(); ++i) array.Set(i, generationObject(env, generations[i]));
+  return array;
+}
+
+Napi::Function optionalFunction(const Napi::Value& value) {
+  return value.IsFunction() ? value.As<Napi::Function>() : Napi::Function();
+}
+
+}  // namespace
+
+Napi::Function Model::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {
+                         InstanceMethod<&Model::generate>("generate"),
+                         InstanceMethod<&Model::score>("score"),
+                         InstanceMethod<&Model::classify>("classify"),
+                         InstanceMethod<&Model::gradient>("gradient"),
+                         InstanceMethod<&Model::tuner>("tuner"),
+                         InstanceMethod<&Model::digest>("digest"),
+                         InstanceMethod<&Model::dispose>("dispose"),
+                     });
+}
+
+Model::Model(const Napi::CallbackInfo& info)
+    : ObjectWrap(info), session_(std::exchange(Environment::of(info.Env()).constructing, nullptr)) {
+  expect(info.Env(), session_ != nullptr, "models to be made by loadModel()");
+}
+
+Napi::Value Model::load(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Environment::of(env);
+  const Napi::Object given = info[0].ToObject();
+  LoadOptions options = loadOptions(given);
+  const auto threads = static_cast<int>(numberField(given, "threads"));
+
+  const JobId id = environment.jobs.open(env, {}, optionalFunction(info[1]));
+  const auto progress =
+      std::make_shared<Events<double>>(environment, id, 1,  // the latest is enough
+                                       [](Napi::Env e, Jobs& jobs, JobId job, const std::vector<double>& fractions) {
+                                         jobs.call(e, job, {Napi::Number::New(e, fractions.back())});
+                                       });
+  options.onProgress = [progress](double fraction) { progress->push(fraction); };
+
+  const SessionHandle handle = environment.openSession(threads);
+  const auto loaded = std::make_shared<ModelInfo>();
+  auto step = [options, loaded, &session = *handle](YieldPoint& yieldPoint) {
+    session.model = loadModel(options, yieldPoint);
+    *loaded = infoOf(session);
+    return false;
+  };
+  auto onSettled = [&environment, id, handle, loaded](std::exception_ptr failure) {
+    environment.settle(id, std::move(failure),
+                       [handle, loaded](Napi::Env e) { return modelObject(e, handle, *loaded); });
+  };
+  return launch(env, id, handle->thread,
+                std::make_shared<FunctionTask>(TaskKind::kWork, std::move(step), std::move(onSettled)));
+}
+
+Napi::Value Model::generate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Environment::of(env);
+  GenerateRequest::Call call{.rows = promptedRows(info[0]), .options = generateOptions(info[1]), .onToken = {}};
+  expect(env, static_cast<int64_t>(call.options.size()) == call.rows.inputs.size(), "one set of options an input");
+  const Napi::Function onTokens = optionalFunction(info[2]);
+
+  const JobId id = environment.jobs.open(env, Value(), onTokens);
+  if (!onTokens.IsEmpty()) {
+    const auto tokens = std::make_shared<Events<Token>>(environment, id, kAllTokens, deliverTokens);
+    call.onToken = [tokens](int64_t row, int32_t token) { tokens->push({static_cast<int32_t>(row), token}); };
+  }
+  auto onDone = [&environment, id](std::exception_ptr failure, std::vector<Generation> generations) {
+    environment.settle(id, std::move(failure), [generations = std::move(generations)](Napi::Env e) -> Napi::Value {
+      return generationArray(e, generations);
+    });
+  };
+  auto request = std::make_shared<GenerateRequest>(session_->model.executor, std::move(call), std::move(onDone));
+  return launch(env, id, session_->thread, std::move(request));
+}
+
+Napi::Value Model::score(const Napi::CallbackInfo& info) {
+  auto work = [rows = promptedRows(info[0]), targets = tokenRows(info[1]),
+               &session = *session_](YieldPoint& yieldPoint) {
+    return softprompt::score(*session.model.executor, rows, targets, yieldPoint);
+  };
+  const auto toJs = [](Napi::Env env, const std::vector<std::vector<float>>& scores) -> Napi::Value {
+    Napi::Array array = Napi::Array::New(env, scores.size());
+    for (uint32_t i = 0; i < scores.size(); ++i) array.Set(i, floatArray(env, scores[i]));
+    return array;
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kRequest, std::move(work), toJs);
+}
+
+Napi::Value Model::classify(const Napi::CallbackInfo& info) {
+  auto work = [rows = promptedRows(info[0]), labels = tokenRows(info[1]),
+               &session = *session_](YieldPoint& yieldPoint) {
+    return floatsOf(softprompt::classify(*session.model.executor, rows, labels, yieldPoint));
+  };
+  const auto toJs = [](Napi::Env env, const std::vector<float>& logProbs) -> Napi::Value {
+    return floatArray(env, logProbs);
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kRequest, std::move(work), toJs);
+}
+
+Napi::Value Model::gradient(const Napi::CallbackInfo& info) {
+  struct Gradient {
+    double loss = 0;
+    std::vector<float> values;
+  };
+  auto work = [data = TrainingSet{tokenRows(info[0]), tokenRows(info[1])}, prompt = promptRows(info[2]),
+               loss = lossOptions(info[3]), &session = *session_](YieldPoint& yieldPoint) {
+    const GradientResult result = promptGradient(*session.model.executor, data, prompt, loss, yieldPoint);
+    return Gradient{result.loss, floatsOf(result.gradient)};
+  };
+  const auto toJs = [](Napi::Env env, const Gradient& gradient) -> Napi::Value {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("loss", gradient.loss);
+    object.Set("gradient", floatArray(env, gradient.values));
+    return object;
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+}
+
+Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
+  const Napi::Object given = info[0].ToObject();
+  auto work = [data = TrainingSet{tokenRows(given.Get("inputs")), tokenRows(given.Get("targets"))},
+               init = initOptions(given), options = tuneOptions(given), &session = *session_](YieldPoint&) mutable {
+    Executor& executor = *session.model.executor;
+    const at::Tensor prompt = initialPrompt(executor, init, options.seed);
+    const TunerId id = ++session.lastTuner;
+    session.tuners[id] = std::make_unique<Tuner>(executor, std::move(data), prompt, options);
+    return id;
+  };
+  const auto toJs = [session = session_](Napi::Env env, TunerId id) -> Napi::Value {
+    return TunerObject::make(env, session, id);
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+}
+
+Napi::Value Model::digest(const Napi::CallbackInfo& info) {
+  auto work = [&session = *session_](YieldPoint& yieldPoint) { return digestOf(*session.model.executor, yieldPoint); };
+  const auto toJs = [](Napi::Env env, const std::string& digest) -> Napi::Value {
+    return Napi::String::New(env, digest);
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+}
+
+Napi::Value Model::dispose(const Napi::CallbackInfo& info) {
+  Jobs& jobs = Environment::of(info.Env()).jobs;
+  const JobId id = jobs.open(info.Env(), Value(), {});
+  const Napi::Promise promise = jobs.promise(id);
+  if (session_->ended) {
+    jobs.settle(info.Env(), id, nullptr, [](Napi::Env env) { return env.Undefined(); });
+  } else {
+    session_->disposals.push_back(id);
+    session_->close();
+  }
+  return promise;
+}
+
+}  // namespace softprompt

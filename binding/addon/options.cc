@@ -1,0 +1,147 @@
+#include "addon/options.h"
+
+#include <initializer_list>
+#include <utility>
+
+#include "addon/values.h"
+
+namespace softprompt {
+
+namespace {
+
+int64_t integerField(const Napi::Object& object, const char* name) {
+  return static_cast<int64_t>(numberField(object, name));
+}
+
+bool booleanField(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  expect(object.Env(), value.IsBoolean(), std::string(name) + " as a boolean");
+  return value.As<Napi::Boolean>();
+}
+
+Napi::Object objectField(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  expect(object.Env(), value.IsObject(), std::string(name) + " as an object");
+  return value.As<Napi::Object>();
+}
+
+template <typename Enum>
+using Choices = std::initializer_list<std::pair<const char*, Enum>>;
+
+template <typename Enum>
+Enum choiceField(const Napi::Object& object, const char* name, Choices<Enum> choices) {
+  const std::string chosen = textField(object, name);
+  for (const auto& [word, value] : choices) {
+    if (chosen == word) return value;
+  }
+  throw Napi::TypeError::New(object.Env(), "The native module knows no " + std::string(name) + " '" + chosen + "'");
+}
+
+OptimizerOptions optimizerOptions(const Napi::Object& object) {
+  return {
+      .kind = choiceField<OptimizerKind>(object, "name",
+                                         {{"adafactor", OptimizerKind::kAdafactor}, {"adamw", OptimizerKind::kAdamW}}),
+      .learningRate = numberField(object, "learningRate"),
+      .weightDecay = numberField(object, "weightDecay"),
+      .schedule = choiceField<Schedule>(object, "schedule",
+                                        {{"constant", Schedule::kConstant},
+                                         {"linear", Schedule::kLinear},
+                                         {"cosine", Schedule::kCosine},
+                                         {"inverseSqrt", Schedule::kInverseSqrt}}),
+      .warmupSteps = integerField(object, "warmupSteps"),
+      .clipThreshold = numberField(object, "clipThreshold"),
+      .decayRate = numberField(object, "decayRate"),
+      .initialStep = integerField(object, "initialStep"),
+      .minDimSizeToFactor = integerField(object, "minDimSizeToFactor"),
+      .epsilon = numberField(object, "epsilon"),
+      .beta1 = numberField(object, "beta1"),
+      .beta2 = numberField(object, "beta2"),
+      .averageDecay = numberField(object, "averageDecay"),
+  };
+}
+
+}  // namespace
+
+double numberField(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  expect(object.Env(), value.IsNumber(), std::string(name) + " as a number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+std::string text(const Napi::Value& value, const char* what) {
+  expect(value.Env(), value.IsString(), std::string(what) + " as a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+std::string textField(const Napi::Object& object, const char* name) {
+  return text(object.Get(name), name);
+}
+
+std::vector<GenerateOptions> generateOptions(const Napi::Value& value) {
+  expect(value.Env(), value.IsArray(), "generate's options as an array");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<GenerateOptions> options;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value row = array.Get(i);
+    expect(value.Env(), row.IsObject(), "a row's options as an object");
+    const Napi::Object object = row.As<Napi::Object>();
+    options.push_back(
+        {.maxNewTokens = integerField(object, "maxNewTokens"), .minNewTokens = integerField(object, "minNewTokens")});
+  }
+  return options;
+}
+
+LossOptions lossOptions(const Napi::Value& value) {
+  expect(value.Env(), value.IsObject(), "loss as an object");
+  const Napi::Object object = value.As<Napi::Object>();
+  return {
+      .reduction = choiceField<Reduction>(object, "reduction", {{"sum", Reduction::kSum}, {"mean", Reduction::kMean}}),
+      .zLoss = numberField(object, "zLoss"),
+      .labelSmoothing = numberField(object, "labelSmoothing"),
+  };
+}
+
+TuneOptions tuneOptions(const Napi::Object& options) {
+  return {
+      .steps = integerField(options, "steps"),
+      .batchSize = integerField(options, "batchSize"),
+      .shuffle = booleanField(options, "shuffle"),
+      .dropout = numberField(options, "dropout"),
+      .seed = static_cast<uint64_t>(integerField(options, "seed")),
+      .loss = lossOptions(options.Get("loss")),
+      .optimizer = optimizerOptions(objectField(options, "optimizer")),
+  };
+}
+
+InitOptions initOptions(const Napi::Object& options) {
+  const Napi::Object init = objectField(options, "init");
+  InitOptions result;
+  result.length = integerField(options, "length");
+  result.kind = choiceField<InitKind>(init, "kind",
+                                      {{"vocabulary", InitKind::kVocabulary},
+                                       {"uniform", InitKind::kUniform},
+                                       {"labels", InitKind::kLabels},
+                                       {"text", InitKind::kText},
+                                       {"prompt", InitKind::kPrompt}});
+  if (result.kind == InitKind::kUniform) {
+    result.low = numberField(init, "low");
+    result.high = numberField(init, "high");
+  } else {
+    result.sampledFrom = integerField(init, "sampledFrom");
+  }
+  if (result.kind == InitKind::kLabels || result.kind == InitKind::kText) result.labels = tokenRows(init.Get("labels"));
+  if (result.kind == InitKind::kPrompt) result.prompt = promptRows(init.Get("prompt"));
+  return result;
+}
+
+LoadOptions loadOptions(const Napi::Object& options) {
+  return {
+      .path = textField(options, "path"),
+      .device = textField(options, "device"),
+      .dtype = textField(options, "dtype"),
+      .trust = booleanField(options, "trust"),
+      .onProgress = {},
+  };
+}
+
+}  // namespace softprompt

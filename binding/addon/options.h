@@ -1,0 +1,23 @@
+// Option objects of JavaScript as core's option structs. src/ has filled in every default.
+#pragma once
+
+#include "addon/napi.h"
+#include "core/generate/generate.h"
+#include "core/prompt/initialise.h"
+#include "core/t5/load.h"
+#include "core/train/options.h"
+
+namespace softprompt {
+
+std::vector<GenerateOptions> generateOptions(const Napi::Value& value);  // an array
+LossOptions lossOptions(const Napi::Value& value);
+TuneOptions tuneOptions(const Napi::Object& options);
+InitOptions initOptions(const Napi::Object& options);  // of a tuning run: `init` and `length`
+LoadOptions loadOptions(const Napi::Object& options);
+
+// A field that must be there, of that type.
+double numberField(const Napi::Object& object, const char* name);
+std::string textField(const Napi::Object& object, const char* name);
+std::string text(const Napi::Value& value, const char* what);
+
+}  // namespace softprompt

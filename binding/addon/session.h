@@ -1,0 +1,43 @@
+// A model in use: its compute thread and what lives there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "addon/jobs.h"
+#include "core/runtime/compute_thread.h"
+#include "core/t5/load.h"
+#include "core/train/tuner.h"
+
+namespace softprompt {
+
+class Environment;
+using TunerId = uint64_t;
+
+// Its environment keeps it until the thread has ended, so tasks hold a plain reference.
+struct Session {
+  Session(Environment& environment, int threads);
+
+  // Ends the thread at its next yield point; what is open rejects with MODEL_DISPOSED. Any thread.
+  void close();
+
+  Environment& environment;
+
+  // Of the compute thread alone.
+  LoadedModel model;  // no executor: not loaded yet, or at its end
+  std::unordered_map<TunerId, std::unique_ptr<Tuner>> tuners;
+  TunerId lastTuner = 0;
+
+  // Of the JS thread alone.
+  std::vector<JobId> disposals;  // calls of dispose() that wait for the end
+  bool ended = false;
+
+  std::shared_ptr<ComputeThread> thread;  // last: as it ends it empties what is above
+};
+
+// What the objects of JavaScript hold. The last of them to go, on whatever thread, closes the session.
+using SessionHandle = std::shared_ptr<Session>;
+
+}  // namespace softprompt
