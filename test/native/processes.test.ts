@@ -1,0 +1,61 @@
+// The ends that could take a process down, each in a process of its own.
+import { describe, expect, it } from 'vitest'
+import { type ChildResult, runChild } from './support/child.js'
+
+function expectEnd(result: ChildResult, code: number): void {
+  expect({ code: result.code, signal: result.signal, stderr: result.stderr }).toEqual({ code, signal: null, stderr: '' })
+}
+
+describe.concurrent('process.exit()', () => {
+  for (const work of ['tune', 'generate', 'both', 'load']) {
+    it(`ends a process in mid-${work}`, async () => {
+      for (let i = 0; i < 10; i++) expectEnd(await runChild('exit.mjs', [work]), 3)
+    })
+  }
+})
+
+describe('Workers', () => {
+  it('are terminated in mid-tune, 20 of them', async () => {
+    expectEnd(await runChild('workers.mjs', ['terminate', '20']), 0)
+  })
+
+  it('are terminated beside a run on the main thread, which goes on', async () => {
+    expectEnd(await runChild('workers.mjs', ['terminate-beside', '5']), 0)
+  })
+
+  it('tune and generate beside the main thread, each with the same result', async () => {
+    expectEnd(await runChild('workers.mjs', ['beside']), 0)
+  })
+})
+
+describe('a callback that throws', () => {
+  it('ends the process as any uncaught exception does', async () => {
+    const result = await runChild('uncaught.mjs', ['unhandled'])
+    expect(result.code).toBe(1)
+    expect(result.stderr).toContain('Error: from onSteps')
+  })
+
+  for (const thrown of ['error', 'null', 'undefined']) {
+    it(`reaches the handler of uncaught exceptions, and the run goes on (${thrown})`, async () => {
+      const result = await runChild('uncaught.mjs', [thrown])
+      expectEnd(result, 0)
+      expect(JSON.parse(result.stdout)).toEqual({ steps: 20, caught: true })
+    })
+  }
+})
+
+describe('a model that is not disposed of', () => {
+  it('lets the process end when nothing is open, and not before', async () => {
+    const result = await runChild('forgotten.mjs')
+    expectEnd(result, 0)
+    expect(result.stdout).toBe('made 4\n')
+  })
+
+  it.runIf(process.platform === 'linux')('gives its thread back to the collector', async () => {
+    const result = await runChild('collected.mjs', [], ['--expose-gc'])
+    expectEnd(result, 0)
+    const { before, during, after } = JSON.parse(result.stdout)
+    expect(during).toBeGreaterThan(before)
+    expect(after).toBeLessThanOrEqual(before)
+  })
+})

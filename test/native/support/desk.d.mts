@@ -1,0 +1,22 @@
+import type {
+  Native,
+  NativeGenerateOptions,
+  NativeJob,
+  NativeLoadOptions,
+  NativeLoss,
+  NativeModel,
+  NativePromptedRows,
+  NativePromptRows,
+  NativeTuneOptions,
+  TokenRows,
+} from '../../../src/native.js'
+
+export function openDesk(): Native
+export const tinyModel: string
+export function load(native: Native, options?: Partial<NativeLoadOptions>): NativeJob<NativeModel>
+export function tokenRows(rows: number[][]): TokenRows
+export function promptedRows(rows: number[][], prompt?: NativePromptRows): NativePromptedRows
+export function generateOptions(count: number, maxNewTokens: number, minNewTokens?: number): NativeGenerateOptions[]
+export const loss: NativeLoss
+export function tuneOptions(options?: Partial<NativeTuneOptions>): NativeTuneOptions
+export const endless: number
