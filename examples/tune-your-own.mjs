@@ -22,7 +22,6 @@ let t5
 try {
   t5 = await T5.load(model)
   const run = t5.tune({ train, validation, steps: 500, signal: interrupt.signal })
-  run.result.catch(() => {}) // read below
   for await (const event of run) {
     if (event.type === 'step' && event.step % 10 === 0) console.log(`step ${event.step} of ${event.steps}: loss ${event.loss.toFixed(3)}`)
     if (event.type === 'evaluation') console.log(`step ${event.step}:`, event.metrics, event.best ? 'best so far' : '')

@@ -1,4 +1,5 @@
 import { DataError } from '../errors.js'
+import { show } from '../options/check.js'
 import type { Ids } from '../tokenizer/index.js'
 
 /** One row to learn from or to compare with. Text gets a `</s>`; token ids are taken as they are. */
@@ -63,10 +64,4 @@ function invalid(where: string, what: string, { input, target }: Required<Column
 function fieldsOf(row: object): string {
   const names = Object.keys(row)
   return names.length > 0 ? ` (it has ${names.slice(0, 8).map(show).join(', ')})` : ''
-}
-
-/** A value as a message shows it: JSON, cut to a few words. */
-export function show(value: unknown): string {
-  const text = typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value)
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }

@@ -1,8 +1,9 @@
 import { extname } from 'node:path'
 import { DataError, OptionError } from '../errors.js'
+import { show } from '../options/check.js'
 import { TimeSlice } from '../time-slice.js'
 import { readCsv } from './csv.js'
-import { type Columns, type Example, type ExampleSource, type RawRow, show, toExample } from './example.js'
+import { type Columns, type Example, type ExampleSource, type RawRow, toExample } from './example.js'
 import { readJsonArray, readJsonLines } from './json.js'
 
 export interface ReadOptions {

@@ -1,7 +1,7 @@
 import { DataError, TokenizerError } from '../errors.js'
+import { show } from '../options/check.js'
 import { TimeSlice } from '../time-slice.js'
 import type { Ids, Tokenizer } from '../tokenizer/index.js'
-import { show } from './example.js'
 import type { ExampleSet } from './read.js'
 
 export interface TokenizeOptions {

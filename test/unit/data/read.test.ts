@@ -157,11 +157,11 @@ describe('readExamples refuses', () => {
     ['{"input":"a","target":', /line 2: not JSON/],
     ['7', /line 2: 7 is not a row. Expected \{ "input"/],
     ['null', /null is not a row/],
-    ['[1,2]', /\[1,2\] is not a row/],
+    ['[1,2]', /\[ 1, 2 \] is not a row/],
     ['{"text":"a","label":"b"}', /line 2: the row has no "input" \(it has "text", "label"\)/],
     ['{"input":7,"target":"b"}', /line 2: "input" is 7, neither text nor a list of token ids/],
     ['{"input":"a","target":1}', /"target" is 1, neither/],
-    ['{"input":["a"],"target":"b"}', /"input" is \["a"\], neither/],
+    ['{"input":["a"],"target":"b"}', /"input" is \[ 'a' \], neither/],
     ['{"input":[],"target":"b"}', /"input" is an empty list/],
   ])('the row %s', async (line, message) => {
     const path = await put('a.jsonl', `{"input":"a","target":"b"}\n${line}\n`)
