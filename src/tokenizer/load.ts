@@ -19,7 +19,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer | null> {
   const pieces = await readIfThere(path)
   if (!pieces) return loadJson(folder, config)
   try {
-    return new SentencePieceTokenizer(pieces, { config, refuse: refusing(path), refuseKind: refusingKind(path) })
+    return await SentencePieceTokenizer.create(pieces, { config, refuse: refusing(path), refuseKind: refusingKind(path) })
   } catch (error) {
     const other = TokenizerError.isInstance(error) && error.code === 'TOKENIZER_UNSUPPORTED' ? await loadJson(folder, config) : null
     if (other) return other

@@ -1,3 +1,4 @@
+import type { TimeSlice } from '../time-slice.js'
 import { decodeUtf8 } from '../utf8.js'
 import { ProtobufReader } from './protobuf.js'
 import type { Refuse } from './tokenizer.js'
@@ -33,16 +34,25 @@ export interface SentencePieceModel {
 
 const UNIGRAM = 1
 
-/** Reads a Unigram model; throws what `refuse` (TOKENIZER_INVALID) or `refuseKind` (TOKENIZER_UNSUPPORTED) makes of the reason. */
-export function parseSentencePieceModel(bytes: Uint8Array, refuse: Refuse, refuseKind: Refuse): SentencePieceModel {
+export interface ParseOptions {
+  slice: TimeSlice
+  /** Makes TOKENIZER_INVALID of a reason. */
+  refuse: Refuse
+  /** Makes TOKENIZER_UNSUPPORTED of the reason why a sound model is of another kind. */
+  refuseKind: Refuse
+}
+
+/** Reads a Unigram model. */
+export async function parseSentencePieceModel(bytes: Uint8Array, { slice, refuse, refuseKind }: ParseOptions): Promise<SentencePieceModel> {
   let parsed: Parsed
   try {
-    parsed = parseModel(bytes)
+    parsed = await parseModel(bytes, slice)
   } catch (error) {
     throw refuse(`it is not a SentencePiece model: ${(error as Error).message}`)
   }
   const { modelType, ...model } = parsed
   if (modelType !== UNIGRAM) throw refuseKind(`it is a SentencePiece model of type ${modelType} (BPE, word or character), not Unigram`)
+  if (slice.spent) await slice.pause()
   const reason = faultOf(model)
   if (reason) throw refuse(reason)
   return model
@@ -52,7 +62,7 @@ interface Parsed extends SentencePieceModel {
   modelType: number
 }
 
-function parseModel(bytes: Uint8Array): Parsed {
+async function parseModel(bytes: Uint8Array, slice: TimeSlice): Promise<Parsed> {
   const model: Parsed = {
     pieces: [],
     unknownId: -1,
@@ -65,6 +75,7 @@ function parseModel(bytes: Uint8Array): Parsed {
   // A Buffer's views cost more than a plain array's, and there is one for each piece.
   const reader = new ProtobufReader(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
   while (reader.next()) {
+    if (slice.spent) await slice.pause()
     if (reader.field === 1) model.pieces.push(parsePiece(reader.message()))
     else if (reader.field === 2) parseTrainer(reader.message(), model)
     else if (reader.field === 3) parseNormalizer(reader.message(), model.normalizer)

@@ -1,8 +1,9 @@
+import { TimeSlice } from '../time-slice.js'
 import { PieceDecoder, type Surface, surfacesOf } from './decoder.js'
-import { type Piece, PieceType, parseSentencePieceModel, type SentencePieceModel } from './model-file.js'
+import { type ParseOptions, PieceType, parseSentencePieceModel, type SentencePieceModel } from './model-file.js'
 import { Normalizer } from './normalizer.js'
 import { SpecialTokenSplitter, specialTokensOf, spellingOf, type TokenizerConfig } from './special-tokens.js'
-import type { DecodeOptions, EncodeOptions, Ids, Refuse, StreamDecoder, Tokenizer } from './tokenizer.js'
+import type { DecodeOptions, EncodeOptions, Ids, StreamDecoder, Tokenizer } from './tokenizer.js'
 import { ByteTrie } from './trie.js'
 import { Unigram } from './unigram.js'
 
@@ -14,11 +15,8 @@ const LIKELY_CHARACTERS = 16
 // More bytes than any character rule takes or makes (those of NFKC stay below 40).
 const LONGEST_RULE = 256
 
-export interface SentencePieceOptions {
+export interface SentencePieceOptions extends Omit<ParseOptions, 'slice'> {
   config?: TokenizerConfig
-  /** Makes the errors that name the file: TOKENIZER_INVALID, and TOKENIZER_UNSUPPORTED for a sound model of another kind. */
-  refuse: Refuse
-  refuseKind: Refuse
 }
 
 /**
@@ -28,35 +26,47 @@ export interface SentencePieceOptions {
 export class SentencePieceTokenizer implements Tokenizer {
   readonly vocabSize: number
   readonly eosTokenId: number
-  private readonly model: SentencePieceModel
   private readonly ids: Map<string, number>
-  private readonly normalizer: Normalizer
-  private readonly unigram: Unigram
   private readonly splitter: SpecialTokenSplitter
   private readonly surfaces: (Surface | undefined)[]
   private readonly spellings: (string | undefined)[]
   private bytes = new Uint8Array(0)
 
-  constructor(file: Uint8Array, { config = {}, refuse, refuseKind }: SentencePieceOptions) {
-    this.model = parseSentencePieceModel(file, refuse, refuseKind)
-    const { pieces, normalizer: spec, whitespaceAsSuffix } = this.model
+  private constructor(
+    private readonly model: SentencePieceModel,
+    private readonly normalizer: Normalizer,
+    private readonly unigram: Unigram,
+    { config = {}, refuse }: SentencePieceOptions,
+  ) {
+    const { pieces } = model
     this.ids = new Map(pieces.map((piece, id) => [piece.text, id]))
     const specials = specialTokensOf(config, pieces.length, (piece) => this.ids.get(piece))
-    this.normalizer = new Normalizer({ spec, whitespaceAsSuffix, userDefined: userDefinedOf(pieces) }, refuse)
-    this.unigram = new Unigram(this.model)
     this.splitter = new SpecialTokenSplitter(specials)
-    this.surfaces = surfacesOf(this.model)
+    this.surfaces = surfacesOf(model)
     this.spellings = pieces.map((piece) => piece.text)
     for (const { text, id, special } of specials) {
       this.ids.set(text, id)
       this.spellings[id] = text
-      if (id !== this.model.unknownId) this.surfaces[id] = { kind: special ? 'special' : 'text', text }
+      if (id !== model.unknownId) this.surfaces[id] = { kind: special ? 'special' : 'text', text }
     }
     this.vocabSize = this.spellings.length
     const eos = spellingOf(config.eos_token, '</s>')
     const eosId = this.ids.get(eos)
     if (eosId === undefined) throw refuse(`it has no piece ${eos} to end a text with`)
     this.eosTokenId = eosId
+  }
+
+  /** From the bytes of a `spiece.model`. In stretches, as a vocabulary of 250,000 pieces takes seconds. */
+  static async create(file: Uint8Array, options: SentencePieceOptions): Promise<SentencePieceTokenizer> {
+    const slice = new TimeSlice()
+    const model = await parseSentencePieceModel(file, { ...options, slice })
+    const { pieces, normalizer: spec, whitespaceAsSuffix } = model
+    const userDefined = [...pieces.keys()].filter((id) => pieces[id]!.type === PieceType.userDefined)
+    const kept = userDefined.length > 0 ? await ByteTrie.of(pieces, userDefined, slice) : null
+    const normalizer = new Normalizer({ spec, whitespaceAsSuffix, userDefined: kept }, options.refuse)
+    const unigram = await Unigram.create(model, slice)
+    await slice.pause()
+    return new SentencePieceTokenizer(model, normalizer, unigram, options)
   }
 
   encode(text: string, { maxTokens = Number.POSITIVE_INFINITY }: EncodeOptions = {}): Int32Array {
@@ -112,13 +122,4 @@ export class SentencePieceTokenizer implements Tokenizer {
     const { written } = utf8.encodeInto(text, bytes)
     return this.normalizer.normalize(bytes, written)
   }
-}
-
-function userDefinedOf(pieces: readonly Piece[]): ByteTrie | null {
-  const ids = pieces.map((_, id) => id).filter((id) => pieces[id]!.type === PieceType.userDefined)
-  if (ids.length === 0) return null
-  return new ByteTrie(
-    ids.map((id) => pieces[id]!.bytes),
-    ids,
-  )
 }

@@ -1,3 +1,5 @@
+import type { TimeSlice } from '../time-slice.js'
+
 /**
  * A trie over bytes in one hash table: the edge (node, byte) leads to a node. Node 0 is the root. Linear probing in a table that is at most half full.
  */
@@ -9,15 +11,32 @@ export class ByteTrie {
   private readonly shift: number
   private nodes = 1
 
-  /** `keys` are distinct and not empty; the value of each is `values[i]`. */
-  constructor(keys: readonly Uint8Array[], values: readonly number[]) {
-    const upperBound = keys.reduce((sum, key) => sum + key.length, 1)
-    const bits = Math.max(4, Math.ceil(Math.log2(2 * upperBound)))
+  /** Room for keys of `capacity` bytes together. */
+  constructor(capacity: number) {
+    const bits = Math.max(4, Math.ceil(Math.log2(2 * (capacity + 1))))
     this.shift = 32 - bits
     this.edges = new Int32Array(2 << bits).fill(-1)
-    const ends = new Int32Array(upperBound).fill(-1)
-    for (const [i, key] of keys.entries()) ends[this.insert(key)] = values[i]!
-    this.values = ends.slice(0, this.nodes)
+    this.values = new Int32Array(capacity + 1).fill(-1)
+  }
+
+  /** Builds the trie of `ids`, each the value of the piece of that number. */
+  static async of(pieces: readonly { bytes: Uint8Array }[], ids: readonly number[], slice: TimeSlice): Promise<ByteTrie> {
+    const trie = new ByteTrie(ids.reduce((sum, id) => sum + pieces[id]!.bytes.length, 0))
+    for (const id of ids) {
+      if (slice.spent) await slice.pause()
+      trie.add(pieces[id]!.bytes, id)
+    }
+    return trie
+  }
+
+  /** `key` is not empty; the last value of several counts. */
+  add(key: Uint8Array, value: number): void {
+    let node = 0
+    for (const byte of key) {
+      const next = this.child(node, byte)
+      node = next >= 0 ? next : this.addEdge((node << 8) | byte)
+    }
+    this.values[node] = value
   }
 
   /** The node that `byte` leads to, or -1. */
@@ -42,15 +61,6 @@ export class ByteTrie {
       if (this.values[node]! >= 0) longest = at - start
     }
     return longest
-  }
-
-  private insert(key: Uint8Array): number {
-    let node = 0
-    for (const byte of key) {
-      const next = this.child(node, byte)
-      node = next >= 0 ? next : this.addEdge((node << 8) | byte)
-    }
-    return node
   }
 
   private addEdge(edge: number): number {

@@ -1,3 +1,4 @@
+import type { TimeSlice } from '../time-slice.js'
 import { byteName, type Piece, PieceType, type SentencePieceModel } from './model-file.js'
 import { characterLength } from './normalizer.js'
 import { ByteTrie } from './trie.js'
@@ -25,15 +26,13 @@ export class Unigram {
   private pathStart = new Int32Array(0)
   private pathId = new Int32Array(0)
 
-  constructor(model: SentencePieceModel) {
+  private constructor(model: SentencePieceModel, trie: ByteTrie) {
     const { pieces } = model
-    const ids = pieces.map((_, id) => id).filter((id) => isMatched(pieces[id]!))
-    const bytes = ids.map((id) => pieces[id]!.bytes)
+    this.trie = trie
+    this.longestPiece = pieces.reduce((longest, piece) => Math.max(longest, piece.bytes.length), 0)
     const normal = pieces.filter((piece) => piece.type === PieceType.normal)
     const lowest = normal.reduce((low, piece) => Math.min(low, piece.score), 3.4028234663852886e38)
     const highest = normal.reduce((high, piece) => Math.max(high, piece.score), FLT_MIN)
-    this.trie = new ByteTrie(bytes, ids)
-    this.longestPiece = bytes.reduce((longest, piece) => Math.max(longest, piece.length), 0)
     this.scores = Float64Array.from(pieces, (piece) =>
       // A user's own piece outweighs any other reading of its bytes.
       piece.type === PieceType.userDefined ? Math.fround(piece.bytes.length * highest) - 0.1 : piece.score,
@@ -41,6 +40,12 @@ export class Unigram {
     this.unknownScore = Math.fround(lowest - UNKNOWN_PENALTY)
     this.unknownId = model.unknownId
     this.byteIds = model.byteFallback ? byteIdsOf(pieces) : null
+  }
+
+  static async create(model: SentencePieceModel, slice: TimeSlice): Promise<Unigram> {
+    const { pieces } = model
+    const ids = [...pieces.keys()].filter((id) => isMatched(pieces[id]!))
+    return new Unigram(model, await ByteTrie.of(pieces, ids, slice))
   }
 
   /** Appends the ids of the normalised text to `ids`; stops soon after `limit` of them are there, and says at which byte. */
