@@ -44,6 +44,7 @@ struct TuneOptions {
   uint64_t seed = 0;
   LossOptions loss;
   OptimizerOptions optimizer;
+  std::string fingerprint;  // the model's (LoadedModel), so that a checkpoint of another model is refused
 };
 
 }  // namespace softprompt

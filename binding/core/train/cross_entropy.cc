@@ -1,0 +1,66 @@
+#include "core/train/cross_entropy.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+
+namespace softprompt {
+namespace {
+
+struct ChunkLoss {
+  double loss = 0;             // summed
+  double negativeLogProb = 0;  // summed
+  at::Tensor logitsGradient;   // float32 [n, V], of the sum
+};
+
+double total(const at::Tensor& values) {
+  return values.sum(at::kDouble).item<double>();
+}
+
+// logits [n, V], any dtype; targets int64 [n].
+ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options) {
+  const at::Tensor l = logits.to(at::kFloat);
+  const auto vocabulary = static_cast<double>(l.size(1));
+  const double smoothing = options.labelSmoothing;
+  const at::Tensor index = targets.unsqueeze(1);
+  const at::Tensor z = l.logsumexp(1, /*keepdim=*/true);  // [n, 1]
+  const at::Tensor targetLogits = l.gather(1, index);     // [n, 1]
+  ChunkLoss result;
+  result.negativeLogProb = total(z.sub(targetLogits));
+  at::Tensor loss = z.sub(targetLogits, 1 - smoothing);
+  if (smoothing > 0) loss.sub_(l.sum(1, /*keepdim=*/true), smoothing / vocabulary);
+  result.loss = total(loss.add_(z.square(), options.zLoss));
+  // d loss / d l = softmax(l) (1 + 2 zLoss Z) - q
+  at::Tensor gradient = l.sub(z).exp_().mul_(z.mul(2 * options.zLoss).add_(1));
+  if (smoothing > 0) gradient.sub_(smoothing / vocabulary);
+  result.logitsGradient = gradient.scatter_(1, index, gradient.gather(1, index).sub_(1 - smoothing));
+  return result;
+}
+
+}  // namespace
+
+CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
+                          const LossOptions& options, YieldPoint& yieldPoint, int64_t chunkLogits) {
+  const int64_t n = hidden.size(0);
+  const int64_t rows = std::max<int64_t>(1, chunkLogits / model.config().vocabSize);
+  const double scale = options.reduction == Reduction::kMean ? 1.0 / static_cast<double>(n) : 1.0;
+  CrossEntropy result;
+  result.hiddenGradient = at::empty_like(hidden);
+  for (int64_t from = 0; from < n; from += rows) {
+    if (from > 0) yieldPoint.pause();
+    const int64_t to = std::min(from + rows, n);
+    const at::AutoGradMode withGradient(true);
+    const at::Tensor chunk = hidden.slice(0, from, to).detach().requires_grad_(true);
+    const at::Tensor logits = model.logits(chunk);
+    const ChunkLoss loss = chunkLoss(logits.detach(), targets.slice(0, from, to), options);
+    result.loss += loss.loss * scale;
+    result.negativeLogProb += loss.negativeLogProb;
+    const at::Tensor logitsGradient = loss.logitsGradient.mul(scale).to(logits.scalar_type());
+    result.hiddenGradient.slice(0, from, to).copy_(torch::autograd::grad({logits}, {chunk}, {logitsGradient})[0]);
+  }
+  return result;
+}
+
+}  // namespace softprompt

@@ -1,0 +1,187 @@
+#include "core/train/run_checkpoint.h"
+
+#include <charconv>
+#include <cstdio>
+
+#include "core/checkpoint/safetensors.h"
+#include "core/runtime/error.h"
+
+namespace softprompt {
+namespace {
+
+constexpr const char* kFormat = "softprompt-checkpoint";
+constexpr const char* kVersion = "1";
+const std::string kIdentityPrefix = "run.";
+const std::string kOptimizerPrefix = "optimizer.";
+
+std::string exact(double value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+std::string promptShapeText(at::IntArrayRef shape) {
+  return std::to_string(shape[0]) + " x " + std::to_string(shape[1]);
+}
+
+// FNV-1a over the ids and the rows' bounds.
+class Fnv {
+ public:
+  void add(const TokenRows& rows) {
+    for (const int32_t id : rows.ids) addWord(static_cast<uint32_t>(id));
+    for (const int64_t offset : rows.offsets) addWord(static_cast<uint64_t>(offset));
+  }
+  std::string hex() const {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash_));
+    return text;
+  }
+
+ private:
+  void addWord(uint64_t word) {
+    for (int shift = 0; shift < 64; shift += 8) hash_ = (hash_ ^ (word >> shift & 0xff)) * 0x100000001b3;
+  }
+  uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+const char* nameOf(Schedule schedule) {
+  constexpr const char* kNames[] = {"constant", "linear", "cosine", "inverseSqrt"};
+  return kNames[static_cast<int>(schedule)];
+}
+
+RunIdentity optimizerIdentity(const OptimizerOptions& o) {
+  RunIdentity identity{
+      {"optimizer.learningRate", exact(o.learningRate)}, {"optimizer.weightDecay", exact(o.weightDecay)},
+      {"optimizer.schedule", nameOf(o.schedule)},        {"optimizer.warmupSteps", std::to_string(o.warmupSteps)},
+      {"optimizer.epsilon", exact(o.epsilon)},           {"optimizer.averageDecay", exact(o.averageDecay)}};
+  if (o.kind == OptimizerKind::kAdafactor) {
+    identity.merge(RunIdentity{{"optimizer.name", "adafactor"},
+                               {"optimizer.clipThreshold", exact(o.clipThreshold)},
+                               {"optimizer.decayRate", exact(o.decayRate)},
+                               {"optimizer.initialStep", std::to_string(o.initialStep)},
+                               {"optimizer.minDimSizeToFactor", std::to_string(o.minDimSizeToFactor)}});
+  } else {
+    identity.merge(RunIdentity{
+        {"optimizer.name", "adamw"}, {"optimizer.beta1", exact(o.beta1)}, {"optimizer.beta2", exact(o.beta2)}});
+  }
+  return identity;
+}
+
+std::string described(const RunIdentity& identity, const std::string& name) {
+  const auto found = identity.find(name);
+  return found == identity.end() ? "not set" : found->second;
+}
+
+// "batchSize is 16, was 32; seed is 1, was 0", empty where they agree.
+std::string differences(const RunIdentity& now, const RunIdentity& saved) {
+  RunIdentity names = now;
+  names.insert(saved.begin(), saved.end());
+  std::string text;
+  for (const auto& [name, _] : names) {
+    const std::string is = described(now, name), was = described(saved, name);
+    if (is != was) text += (text.empty() ? "" : "; ") + name + " is " + is + ", was " + was;
+  }
+  return text;
+}
+
+[[noreturn]] void invalid(const std::string& path, const std::string& what) {
+  throw Error("CHECKPOINT_INVALID", path + ": " + what + "; start a new run, or resume from another checkpoint");
+}
+
+const std::string& required(const Metadata& metadata, const std::string& key, const std::string& path) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) invalid(path, "the metadata '" + key + "' is missing");
+  return found->second;
+}
+
+void takeTensor(RunCheckpoint& checkpoint, const std::string& name, at::Tensor tensor) {
+  if (name == "prompt") checkpoint.prompt = std::move(tensor);
+  if (name == "average") checkpoint.average = std::move(tensor);
+  if (name.starts_with(kOptimizerPrefix)) checkpoint.optimizer[name.substr(kOptimizerPrefix.size())] = tensor;
+}
+
+RunCheckpoint parsed(const SafetensorsFile& file) {
+  const std::string& path = file.path();
+  const Metadata& metadata = file.metadata();
+  if (required(metadata, "format", path) != kFormat) invalid(path, "this is not a tuning run's checkpoint");
+  if (const std::string& version = required(metadata, "version", path); version != kVersion) {
+    invalid(path, "this is a checkpoint of version " + version + ", not " + kVersion);
+  }
+  RunCheckpoint checkpoint;
+  const std::string& step = required(metadata, "step", path);
+  const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), checkpoint.step);
+  if (error != std::errc() || end != step.data() + step.size() || checkpoint.step < 0) {
+    invalid(path, "step is '" + step + "'");
+  }
+  checkpoint.notes = required(metadata, "notes", path);
+  for (const auto& [key, value] : metadata) {
+    if (key.starts_with(kIdentityPrefix)) checkpoint.identity[key.substr(kIdentityPrefix.size())] = value;
+  }
+  for (const SafetensorsEntry& entry : file.entries()) takeTensor(checkpoint, entry.name, file.read(entry));
+  return checkpoint;
+}
+
+RunCheckpoint readParsed(const std::string& path) {
+  try {
+    return parsed(SafetensorsFile(path));
+  } catch (const Error& error) {
+    if (error.code().starts_with("SAFETENSORS_")) invalid(path, error.what());
+    throw;
+  }
+}
+
+void checkRows(const at::Tensor& tensor, const std::string& name, const std::string& shape, const std::string& path) {
+  if (!tensor.defined()) invalid(path, "the tensor '" + name + "' is missing");
+  if (tensor.scalar_type() != at::kFloat || tensor.dim() != 2 || promptShapeText(tensor.sizes()) != shape) {
+    invalid(path, "the tensor '" + name + "' is not float32 [" + shape + "]");
+  }
+}
+
+}  // namespace
+
+RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, at::IntArrayRef promptShape) {
+  Fnv hash;
+  hash.add(data.inputs);
+  hash.add(data.targets);
+  RunIdentity identity{{"prompt", promptShapeText(promptShape)},
+                       {"data", std::to_string(data.inputs.size()) + " rows " + hash.hex()},
+                       {"model", options.fingerprint},
+                       {"batchSize", std::to_string(options.batchSize)},
+                       {"shuffle", options.shuffle ? "true" : "false"},
+                       {"dropout", exact(options.dropout)},
+                       {"seed", std::to_string(options.seed)},
+                       {"loss.reduction", options.loss.reduction == Reduction::kSum ? "sum" : "mean"},
+                       {"loss.zLoss", exact(options.loss.zLoss)},
+                       {"loss.labelSmoothing", exact(options.loss.labelSmoothing)}};
+  const Schedule schedule = options.optimizer.schedule;
+  if (schedule == Schedule::kLinear || schedule == Schedule::kCosine) {
+    identity["steps"] = std::to_string(options.steps);
+  }
+  identity.merge(optimizerIdentity(options.optimizer));
+  return identity;
+}
+
+void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint) {
+  NamedTensors tensors{{"prompt", checkpoint.prompt}};
+  if (checkpoint.average.defined()) tensors.emplace_back("average", checkpoint.average);
+  for (const auto& [name, tensor] : checkpoint.optimizer) tensors.emplace_back(kOptimizerPrefix + name, tensor);
+  Metadata metadata{{"format", kFormat},
+                    {"version", kVersion},
+                    {"step", std::to_string(checkpoint.step)},
+                    {"notes", checkpoint.notes}};
+  for (const auto& [name, value] : checkpoint.identity) metadata[kIdentityPrefix + name] = value;
+  writeSafetensors(path, tensors, metadata);
+}
+
+RunCheckpoint readRunCheckpoint(const std::string& path, const RunIdentity& expected) {
+  RunCheckpoint checkpoint = readParsed(path);
+  if (const std::string difference = differences(expected, checkpoint.identity); !difference.empty()) {
+    throw Error("CHECKPOINT_MISMATCH", path + " belongs to another run: " + difference +
+                                           ". Resume with the settings it was made with, or start a new run");
+  }
+  checkRows(checkpoint.prompt, "prompt", expected.at("prompt"), path);
+  if (expected.at("optimizer.averageDecay") != "0")
+    checkRows(checkpoint.average, "average", expected.at("prompt"), path);
+  return checkpoint;
+}
+
+}  // namespace softprompt
