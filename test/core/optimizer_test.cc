@@ -1,0 +1,136 @@
+#include "core/train/optimizer.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+
+#include "check.h"
+#include "core/checkpoint/safetensors.h"
+
+using namespace softprompt;
+
+namespace {
+
+constexpr int64_t kSteps = 25;
+constexpr double kTolerance = 1e-6;
+
+// One tensor of the answers that make_optimizer.py works out.
+at::Tensor answer(const std::string& name) {
+  static const SafetensorsFile file(FIXTURES "/train/optimizer.safetensors");
+  const SafetensorsEntry* entry = file.find(name);
+  CHECK(entry != nullptr);
+  return file.read(*entry);
+}
+
+// The same numbers as hashed() of make_optimizer.py.
+at::Tensor hashed(int64_t rows, int64_t columns, uint32_t step) {
+  at::Tensor values = at::empty({rows, columns}, at::kFloat);
+  float* to = values.mutable_data_ptr<float>();
+  for (uint32_t i = 0; i < rows; ++i) {
+    for (uint32_t j = 0; j < columns; ++j) {
+      uint32_t x = i * 2654435761u + j * 2246822519u + step * 3266489917u;
+      x ^= x >> 15;
+      x *= 2246822519u;
+      x ^= x >> 13;
+      *to++ = std::ldexp(static_cast<float>(x >> 8) * 0x1.0p-24f - 0.5f, static_cast<int>(i % 7));
+    }
+  }
+  return values;
+}
+
+void checkRecorded(const OptimizerOptions& options, const std::string& name) {
+  at::Tensor parameter = answer("start").clone();
+  const at::Tensor gradients = answer("gradients"), expected = answer(name);
+  const auto optimizer = makeOptimizer(options, parameter.sizes(), kSteps);
+  for (int64_t step = 0; step < kSteps; ++step) {
+    optimizer->update(parameter, gradients[step], step);
+    CHECK_CLOSE(parameter, expected[step], kTolerance);
+  }
+}
+
+OptimizerOptions adamw() {
+  OptimizerOptions options;
+  options.kind = OptimizerKind::kAdamW;
+  options.learningRate = 0.1;
+  options.weightDecay = 0.01;
+  options.epsilon = 1e-8;
+  return options;
+}
+
+}  // namespace
+
+TEST(optimizer_adafactor_unfactored) {
+  for (const int64_t initialStep : {0, 1100000}) {
+    OptimizerOptions options;
+    options.initialStep = initialStep;
+    checkRecorded(options, "adafactor." + std::to_string(initialStep));
+  }
+}
+
+TEST(optimizer_adafactor_factored) {
+  for (const int64_t initialStep : {0, 1100000}) {
+    OptimizerOptions options;
+    options.initialStep = initialStep;
+    at::Tensor parameter = hashed(130, 128, 1000);
+    const auto optimizer = makeOptimizer(options, parameter.sizes(), kSteps);
+    for (int64_t step = 0; step < kSteps; ++step) optimizer->update(parameter, hashed(130, 128, step), step);
+    CHECK_CLOSE(parameter, answer("factored." + std::to_string(initialStep)), kTolerance);
+    CHECK_EQ(optimizer->state().size(), 2u);
+  }
+}
+
+TEST(optimizer_factors_only_where_both_dimensions_are_large) {
+  const OptimizerOptions options;
+  CHECK_EQ(makeOptimizer(options, {100, 512}, 1)->state().count("square"), 1u);
+  CHECK_EQ(makeOptimizer(options, {130, 127}, 1)->state().count("square"), 1u);
+  CHECK_EQ(makeOptimizer(options, {128, 128}, 1)->state().count("rows"), 1u);
+}
+
+TEST(optimizer_adamw) {
+  checkRecorded(adamw(), "adamw");
+}
+
+TEST(optimizer_state_goes_on_to_the_bit) {
+  OptimizerOptions factored;
+  factored.minDimSizeToFactor = 8;
+  for (const OptimizerOptions& options : {OptimizerOptions(), factored, adamw()}) {
+    at::Tensor whole = answer("start").clone();
+    const at::Tensor gradients = answer("gradients");
+    const auto first = makeOptimizer(options, whole.sizes(), kSteps);
+    for (int64_t step = 0; step < 3; ++step) first->update(whole, gradients[step], step);
+    at::Tensor resumed = whole.clone();
+    const auto second = makeOptimizer(options, whole.sizes(), kSteps);
+    second->restore(first->state());
+    first->update(whole, gradients[3], 3);
+    second->update(resumed, gradients[3], 3);
+    CHECK(whole.equal(resumed));
+  }
+}
+
+TEST(optimizer_refuses_another_state) {
+  const auto optimizer = makeOptimizer(OptimizerOptions(), {3, 4}, 1);
+  CHECK_THROWS(optimizer->restore({}), "CHECKPOINT_INVALID");
+  CHECK_THROWS(optimizer->restore({{"square", at::zeros({3, 5}, at::kFloat)}}), "CHECKPOINT_INVALID");
+  CHECK_THROWS(optimizer->restore({{"square", at::zeros({3, 4}, at::kDouble)}}), "CHECKPOINT_INVALID");
+}
+
+TEST(optimizer_schedules) {
+  OptimizerOptions options;
+  options.learningRate = 2;
+  options.warmupSteps = 4;
+  const auto rate = [&](Schedule schedule, int64_t step) {
+    options.schedule = schedule;
+    return learningRateAt(options, step, 12);
+  };
+  const auto near = [](double a, double b) { return std::abs(a - b) < 1e-12; };
+  for (const Schedule s : {Schedule::kConstant, Schedule::kLinear, Schedule::kCosine, Schedule::kInverseSqrt}) {
+    CHECK(near(rate(s, 0), 0.5) && near(rate(s, 3), 2));  // the warm-up reaches the rate at its last step
+  }
+  CHECK(near(rate(Schedule::kConstant, 100), 2));
+  CHECK(near(rate(Schedule::kLinear, 4), 2) && near(rate(Schedule::kLinear, 8), 1) &&
+        near(rate(Schedule::kLinear, 12), 0) && near(rate(Schedule::kLinear, 15), 0));
+  CHECK(near(rate(Schedule::kCosine, 4), 2) && near(rate(Schedule::kCosine, 8), 1) &&
+        near(rate(Schedule::kCosine, 6), 1 + std::sqrt(0.5)) && near(rate(Schedule::kCosine, 12), 0));
+  CHECK(near(rate(Schedule::kInverseSqrt, 15), 1));
+}
