@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/runtime/random.h"
+#include "core/runtime/token_rows.h"
 #include "core/t5/executor.h"
 
 namespace softprompt {
