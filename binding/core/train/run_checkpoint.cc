@@ -116,7 +116,7 @@ RunCheckpoint parsed(const SafetensorsFile& file) {
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(kIdentityPrefix)) checkpoint.identity[key.substr(kIdentityPrefix.size())] = value;
   }
-  for (const SafetensorsEntry& entry : file.entries()) takeTensor(checkpoint, entry.name, file.read(entry));
+  for (const TensorInfo& info : file.tensors()) takeTensor(checkpoint, info.name, file.read(info.name));
   return checkpoint;
 }
 
