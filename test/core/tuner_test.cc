@@ -65,17 +65,17 @@ class TemporaryFile {
 TEST(tuner_learns) {
   ToyModel model;
   TuneOptions options = someOptions();
-  options.steps = 150;
+  options.batchSize = 5;
   options.dropout = 0;
   Tuner tuner = someTuner(model, options);
   NeverYields never;
   const StepResult first = tuner.step(never);
   StepResult last;
-  while (tuner.stepsDone() < options.steps) last = tuner.step(never);
+  while (tuner.stepsDone() < 150) last = tuner.step(never);
   CHECK_EQ(first.step, 1);
   CHECK_EQ(last.step, 150);
-  CHECK_EQ(last.examples, 2);
-  CHECK(last.loss < 0.8 * first.loss);
+  CHECK_EQ(last.examples, 5);
+  CHECK(last.loss < 0.9 * first.loss);
 }
 
 TEST(tuner_reports_what_a_step_saw) {
@@ -229,17 +229,15 @@ TEST(tuner_refuses_a_broken_checkpoint) {
 TEST(tuner_says_when_it_diverges) {
   ToyModel model;
   TuneOptions options = someOptions();
-  options.optimizer.learningRate = 1e38;
-  options.optimizer.weightDecay = 0;
+  options.loss.zLoss = 1e300;
   Tuner tuner = someTuner(model, options);
   NeverYields never;
-  const auto runOn = [&] {
-    for (int i = 0; i < 10; ++i) tuner.step(never);
-  };
-  CHECK_THROWS((runOn(), 0), "TUNE_DIVERGED");
+  CHECK_THROWS(tuner.step(never), "TUNE_DIVERGED");
   const std::string message = messageOf([&] { tuner.step(never); });
-  CHECK(message.find("step " + std::to_string(tuner.stepsDone() + 1)) != std::string::npos);
+  CHECK(message.find("step 1") != std::string::npos);
   CHECK(message.find("learning rate") != std::string::npos);
+  CHECK_EQ(tuner.stepsDone(), 0);
+  CHECK(tuner.prompt().equal(somePrompt()));
 }
 
 TEST(tuner_checks_its_input) {
