@@ -68,6 +68,32 @@ describe('what goes wrong is a typed error', () => {
   })
 })
 
+// Electron has no other symbols to offer than Node-API's, and LibTorch is opened by the loader alone.
+describe('the built modules ask for nothing but', () => {
+  const undefinedSymbols = async (name: string) => {
+    const { stdout } = await promisify(execFile)('nm', [
+      '-D',
+      '--undefined-only',
+      '--format=just-symbols',
+      join(root, 'build/Release', name),
+    ])
+    return stdout.split('\n').filter(Boolean)
+  }
+  const foreign = /^(uv_|_ZN?K?2v8|_ZN?K?4node|g_)|softprompt/
+
+  it('Node-API and the C++ runtime: the loader', async () => {
+    const symbols = await undefinedSymbols('softprompt.node')
+    expect(symbols).toContain('napi_throw_error')
+    expect(symbols.filter((symbol) => foreign.test(symbol) || /c10|2at|5torch/.test(symbol))).toEqual([])
+  })
+
+  it('Node-API, the C++ runtime and LibTorch: the addon', async () => {
+    const symbols = await undefinedSymbols('softprompt_core.so')
+    expect(symbols.some((symbol) => symbol.startsWith('_ZN2at'))).toBe(true)
+    expect(symbols.filter((symbol) => foreign.test(symbol))).toEqual([])
+  })
+})
+
 const MAPPED = "fs.readFileSync('/proc/self/maps', 'utf8').includes('libtorch_cpu')"
 
 describe('the built package', () => {
