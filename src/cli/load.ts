@@ -11,10 +11,14 @@ export interface ModelFlags {
   trust?: boolean
 }
 
-/** The flags with which every command loads its model. */
-export function withModel(command: Command): Command {
+export function modelOption(command: Command): Command {
+  return command.requiredOption('-m, --model <M>', 'the model: a folder, a .pt file, or a hub id in the local cache')
+}
+
+/** How the model is loaded; shown below a command's own flags. */
+export function machineOptions(command: Command): Command {
   return command
-    .requiredOption('-m, --model <M>', 'the model: a folder, a .pt file, or a hub id in the local cache')
+    .optionsGroup('Machine:')
     .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
     .option('--dtype <name>', 'auto, float32 or bfloat16 (default: auto)')
     .option('--threads <N>', 'threads to compute with', integer)

@@ -3,7 +3,7 @@ import type { Evaluation } from '../../evaluate.js'
 import { SoftPrompt } from '../../prompt.js'
 import { integer, list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
-import { type ModelFlags, withLoaded, withModel } from '../load.js'
+import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { count, print } from '../output.js'
 
 interface EvaluateFlags extends ModelFlags {
@@ -25,7 +25,7 @@ Examples:
 Without --labels an output counts as right if its text equals the target's. With --labels the model picks the likeliest of them.`
 
 export function evaluateCommand(root: Command): void {
-  withModel(root.command('evaluate'))
+  const command = modelOption(root.command('evaluate'))
     .description('measure a prompt on examples that it was not tuned on')
     .requiredOption('--data <F>', 'examples: .jsonl, .json, .csv or .tsv with the fields input and target')
     .option('-p, --prompt <P>', 'the soft prompt; without one the bare model is measured')
@@ -37,6 +37,7 @@ export function evaluateCommand(root: Command): void {
     .option('--json', 'one JSON object')
     .addHelpText('after', EXAMPLES)
     .action((flags: EvaluateFlags) => interruptible((signal) => evaluate(flags, signal)))
+  machineOptions(command)
 }
 
 async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { SoftPrompt } from '../../prompt.js'
 import { integer, real, repeated } from '../arguments.js'
 import { batches } from '../batches.js'
 import { interruptible } from '../interrupt.js'
-import { type ModelFlags, withLoaded, withModel } from '../load.js'
+import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { note, print } from '../output.js'
 
 interface GenerateFlags
@@ -28,7 +28,7 @@ Outputs come one a line, in the order of the inputs. With --json, each line is
 const BATCH = 64
 
 export function generateCommand(root: Command): void {
-  withModel(root.command('generate'))
+  const command = modelOption(root.command('generate'))
     .description('use a prompt: the output for each TEXT, or for each line of stdin where no TEXT is given')
     .argument('[TEXT...]', 'inputs')
     .option('-p, --prompt <P>', 'the soft prompt; without one the bare model answers')
@@ -40,12 +40,14 @@ export function generateCommand(root: Command): void {
     .option('--json', 'one JSON object a line')
     .addHelpText('after', EXAMPLES)
     .action((texts: string[], flags: GenerateFlags) => interruptible((signal) => generateAll(texts, flags, signal)))
+  machineOptions(command)
 }
 
 async function generateAll(texts: string[], flags: GenerateFlags, signal: AbortSignal): Promise<void> {
   const prompt = flags.prompt === undefined ? null : await SoftPrompt.load(flags.prompt)
   await withLoaded(flags, signal, async (t5) => {
     for await (const inputs of texts.length > 0 ? [texts] : stdinBatches(signal)) await answer(t5, inputs, prompt, flags, signal)
+    signal.throwIfAborted() // an interrupted stdin just ends
   })
 }
 

@@ -6,7 +6,7 @@ import type { TuneResult } from '../../tune/run.js'
 import { checkWritable } from '../../writable.js'
 import { type InitChoice, init, integer, list, real } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
-import { type ModelFlags, withLoaded, withModel } from '../load.js'
+import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { bytes, count, duration, metricsLine, percent, print } from '../output.js'
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
@@ -47,11 +47,12 @@ Ctrl-C stops the run, saves the best prompt so far to --out and ends with exit c
 ({"type": "step", ...}) and at last {"type": "result", "out": ..., "report": ...}.`
 
 export function tuneCommand(root: Command): void {
-  withModel(root.command('tune'))
+  const command = modelOption(root.command('tune'))
     .description('learn a soft prompt for a task from examples')
     .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv or .tsv with the fields input and target')
     .requiredOption('-o, --out <P>', 'where the prompt is saved: P.safetensors (or P.npy)')
     .option('--validation <F>', 'examples to pick the best prompt by')
+    .optionsGroup('Training:')
     .option('--steps <N>', 'steps of training (default: 1000)', integer)
     .option('--batch-size <N>', 'examples a step (default: 32)', integer)
     .option('--length <N>', 'rows of the prompt (default: 100)', integer)
@@ -60,12 +61,14 @@ export function tuneCommand(root: Command): void {
     .option('--preset <name>', 'fast or paper (default: fast)')
     .option('--learning-rate <X>', "instead of the preset's", real)
     .option('--dropout <X>', "in the frozen model, instead of the preset's", real)
+    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
+    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+    .optionsGroup('Choosing the best prompt:')
     .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
     .option('--metric <name>', 'metrics to evaluate, the first picks the best prompt; repeat or use commas (default: accuracy)', list)
     .option('--best-metric <name>', 'the metric that picks the best prompt')
     .option('--patience <N>', 'stop after N evaluations without a better one', integer)
-    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
-    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+    .optionsGroup('Keeping and telling:')
     .option('--checkpoint <file>', "where the run's state is kept, to resume from")
     .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
     .option('--resume', 'go on from the checkpoint, if there is one')
@@ -73,6 +76,7 @@ export function tuneCommand(root: Command): void {
     .option('--json', 'events and the result as JSON lines')
     .addHelpText('after', EXAMPLES)
     .action((flags: TuneFlags) => interruptible((signal) => tune(flags, signal)))
+  machineOptions(command)
 }
 
 async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
