@@ -66,7 +66,7 @@ export class TuneSession {
       this.tell({ type: 'end', step: this.#state.step, bestStep: result.report.bestStep, reason })
       return result
     } catch (error) {
-      await this.#attachPartial(error)
+      await this.#salvage(error)
       throw error
     }
   }
@@ -163,16 +163,15 @@ export class TuneSession {
     })
   }
 
-  // What was learned before an abort or a failure is not lost. A run that ends because its model is gone can still hand out its best prompt.
-  async #attachPartial(error: unknown): Promise<void> {
-    if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return
+  // What was learned before an abort or a failure is not lost. The failure that ended the run stays the one to tell, so those in here are not.
+  async #salvage(error: unknown): Promise<void> {
     const call: Call = { site: this.call.site }
     try {
-      if (this.options.checkpoint && this.#state.step > this.#savedAt && this.call.signal?.aborted) await this.#save(call)
-      Object.defineProperty(error, 'partial', { value: await this.#result(call), configurable: true, writable: true, enumerable: false })
-    } catch {
-      // The failure that ended the run is the one to tell; there is just nothing to add to it.
-    }
+      if (this.options.checkpoint && this.call.signal?.aborted && this.#state.step > this.#savedAt) await this.#save(call)
+      if (typeof error !== 'object' || error === null || !Object.isExtensible(error)) return
+      // Not enumerable: it is no part of what a log prints of the error.
+      Object.defineProperty(error, 'partial', { value: await this.#result(call), configurable: true, writable: true })
+    } catch {}
   }
 }
 

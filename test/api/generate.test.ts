@@ -1,0 +1,194 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Piece, SoftPrompt, T5 } from '../../src/index.js'
+import { failure, load, NANO, TINY, wavyPrompt } from './helpers.js'
+
+const TEXTS = ['play some jazz', 'x', 'what will the weather be like in the mountains on the second weekend of may']
+
+let nano: T5
+let tiny: T5
+let prompt: SoftPrompt
+beforeAll(async () => {
+  nano = await load(NANO)
+  tiny = await load(TINY)
+  prompt = wavyPrompt(3, nano.config.dModel)
+})
+
+const options = { maxNewTokens: 12 }
+
+describe('generate', () => {
+  test('one in, one out; many in, many out; nothing in, nothing out', async () => {
+    const one = await nano.generate(TEXTS[0]!, options)
+    const many = await nano.generate(TEXTS, options)
+    expect(many).toHaveLength(3)
+    expect(many[0]!.tokens).toEqual(one.tokens)
+    expect(await nano.generate([], options)).toEqual([])
+    expect(await nano.generate([TEXTS[0]!], options)).toHaveLength(1)
+  })
+
+  test('the shape of a generation', async () => {
+    const generation = await nano.generate(TEXTS[0]!, options)
+    const inputTokens = nano.tokenizer!.encode(TEXTS[0]!).length + 1
+    expect(generation.tokens).toBeInstanceOf(Int32Array)
+    expect(generation.text).toBe(nano.tokenizer!.decode(generation.tokens))
+    expect(generation.logProb).toBeLessThan(0)
+    expect(['eos', 'length']).toContain(generation.finishReason)
+    expect(generation.finishReason === 'eos').toBe(generation.tokens.at(-1) === 1)
+    const outputTokens = generation.tokens.length
+    expect(generation.usage).toEqual({ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens })
+  })
+
+  test('token ids are taken as they are', async () => {
+    const ids = [...nano.tokenizer!.encode(TEXTS[2]!), 1]
+    const [text, array, typed] = [
+      await nano.generate(TEXTS[2]!, options),
+      await nano.generate(ids, options),
+      await nano.generate(Int32Array.from(ids), options),
+    ]
+    expect(array.tokens).toEqual(text.tokens)
+    expect(typed.tokens).toEqual(text.tokens)
+    const bare = await nano.generate([ids.slice(0, -1), ids], options)
+    expect(bare[1]!.tokens).toEqual(text.tokens)
+    expect(bare[0]!.usage.inputTokens).toBe(ids.length - 1)
+  })
+
+  test("rows have prompts and options of their own, which win over the call's", async () => {
+    const alone = await nano.generate(TEXTS[0]!, { ...options, prompt })
+    const bare = await nano.generate(TEXTS[0]!, options)
+    const mixed = await nano.generate(
+      [
+        { input: TEXTS[0]!, prompt: null },
+        TEXTS[0]!,
+        { input: TEXTS[1]!, maxNewTokens: 2, minNewTokens: 2 },
+        { input: TEXTS[0]!, prompt: wavyPrompt(7, nano.config.dModel) },
+      ],
+      { ...options, prompt },
+    )
+    expect(mixed[0]!.tokens).toEqual(bare.tokens)
+    expect(mixed[1]!.tokens).toEqual(alone.tokens)
+    expect(mixed[1]!.logProb).toBeCloseTo(alone.logProb, 3)
+    expect(mixed[2]!.tokens).toHaveLength(2)
+  })
+
+  test('minNewTokens holds </s> back', async () => {
+    const { tokens } = await nano.generate('x', { minNewTokens: 9, maxNewTokens: 9 })
+    expect(tokens).toHaveLength(9)
+    expect([...tokens.slice(0, 8)]).not.toContain(1)
+  })
+
+  test('logProb is what score says of the output', async () => {
+    const generation = await nano.generate(TEXTS[2]!, { ...options, prompt })
+    const score = await nano.score({ input: TEXTS[2]!, target: generation.tokens, prompt })
+    expect(score.tokenLogProbs).toHaveLength(generation.tokens.length)
+    expect(score.logProb).toBeCloseTo(generation.logProb, 3)
+  })
+
+  test('stop texts end an output and are kept out of it', async () => {
+    const whole = await nano.generate(TEXTS[0]!, { maxNewTokens: 12, minNewTokens: 12, prompt })
+    const stop = whole.text.slice(2, 4)
+    const cut = await nano.generate(TEXTS[0]!, { maxNewTokens: 12, minNewTokens: 12, prompt, stop: ['never in there', stop] })
+    expect(cut.finishReason).toBe('stop')
+    expect(cut.text).toBe(whole.text.slice(0, whole.text.indexOf(stop)))
+    expect(cut.tokens).toEqual(whole.tokens.slice(0, cut.tokens.length))
+    expect(nano.tokenizer!.decode(cut.tokens)).toContain(stop)
+    expect(nano.tokenizer!.decode(cut.tokens.slice(0, -1))).not.toContain(stop)
+    expect(cut.logProb).toBeCloseTo((await nano.score({ input: TEXTS[0]!, target: cut.tokens, prompt })).logProb, 5)
+    expect(cut.usage.outputTokens).toBe(cut.tokens.length)
+  })
+
+  test.each<[string, string, (t5: T5) => Promise<unknown>]>([
+    [
+      'TOKEN_OUT_OF_RANGE',
+      'Row 1: token id 120',
+      (t5) =>
+        t5.generate([
+          [5, 1],
+          [5, 120],
+        ]),
+    ],
+    ['TOKEN_OUT_OF_RANGE', 'token id -1', (t5) => t5.generate([-1])],
+    ['TOKEN_OUT_OF_RANGE', 'token id 1.5', (t5) => t5.generate([1.5])],
+    ['DATA_ROW_INVALID', 'no token ids', (t5) => t5.generate(new Int32Array(0))],
+    ['OPTION_INVALID', 'Row 1 is 7', (t5) => t5.generate([{ input: [1] }, 7] as never)],
+    ['OPTION_INVALID', "Did you mean 'maxNewTokens'?", (t5) => t5.generate([5], { maxNewToken: 3 } as never)],
+    ['OPTION_INVALID', 'generate (row 1) has no option', (t5) => t5.generate([{ input: [5] }, { input: [5], promt: null } as never])],
+    ['OPTION_UNSUPPORTED', 'numBeams', (t5) => t5.generate([5], { numBeams: 4 })],
+    ['PROMPT_WIDTH', '8 wide', (t5) => t5.generate([5], { prompt: wavyPrompt(2, 8) })],
+    ['PROMPT_WIDTH', 'Row 1', (t5) => t5.generate([[5], { input: [5], prompt: wavyPrompt(2, 8) }])],
+    [
+      'PROMPT_MODEL',
+      'tuned on other (',
+      (t5) => t5.generate([5], { prompt: wavyPrompt(2, 48, { fingerprint: 'f'.repeat(64), model: 'other' }) }),
+    ],
+  ])('%s: %s', async (code, message, call) => {
+    expect(await failure(call(tiny))).toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+
+  test('a prompt whose numbers went bad is refused', async () => {
+    const bad = wavyPrompt(2, 48)
+    bad.data[50] = Number.NaN
+    expect(await failure(tiny.generate([5], { prompt: bad }))).toMatchObject({
+      code: 'PROMPT_NOT_FINITE',
+      message: expect.stringContaining('row 1, column 2'),
+    })
+  })
+
+  test("an abort rejects with the signal's reason", async () => {
+    const reason = { why: 'enough' }
+    expect(await failure(tiny.generate([5], { signal: AbortSignal.abort(reason) }))).toBe(reason)
+    const controller = new AbortController()
+    const long = tiny.generate(
+      Array.from({ length: 64 }, () => [5, 6, 7, 1]),
+      { minNewTokens: 100_000, maxNewTokens: 100_000, signal: controller.signal },
+    )
+    setTimeout(() => controller.abort(reason), 30)
+    expect(await failure(long)).toBe(reason)
+    expect((await tiny.generate([5], { maxNewTokens: 2 })).tokens.length).toBeGreaterThan(0)
+  })
+
+  test("a row's own signal stops the call", async () => {
+    const reason = new Error('row')
+    expect(await failure(tiny.generate([[5], { input: [6], signal: AbortSignal.abort(reason) }]))).toBe(reason)
+  })
+})
+
+describe('stream', () => {
+  const gather = async (pieces: AsyncIterable<Piece>) => {
+    const all: Piece[] = []
+    for await (const piece of pieces) all.push(piece)
+    return all
+  }
+
+  test('is what generate gives, piece by piece', async () => {
+    const query = { input: TEXTS[0]!, prompt, maxNewTokens: 12, minNewTokens: 5 }
+    const whole = await nano.generate(query)
+    const pieces = await gather(nano.stream(query))
+    expect(pieces.map((piece) => piece.token)).toEqual([...whole.tokens])
+    expect(pieces.map((piece) => piece.text).join('')).toBe(whole.text)
+  })
+
+  test('stop texts are kept out', async () => {
+    const query = { input: TEXTS[0]!, prompt, maxNewTokens: 12, minNewTokens: 12 }
+    const stop = [(await nano.generate(query)).text.slice(2, 5)]
+    const whole = await nano.generate({ ...query, stop })
+    const pieces = await gather(nano.stream({ ...query, stop }))
+    expect(pieces.map((piece) => piece.text).join('')).toBe(whole.text)
+    expect(pieces.map((piece) => piece.token)).toEqual([...whole.tokens])
+  })
+
+  test('breaking out and aborting stop it, and the model goes on', async () => {
+    const endless = { minNewTokens: 1_000_000, maxNewTokens: 1_000_000 }
+    for await (const _ of tiny.stream([5, 1], endless)) break
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const aborted = async () => {
+      for await (const _ of tiny.stream([5, 1], { ...endless, signal: controller.signal })) controller.abort(reason)
+    }
+    expect(await failure(aborted())).toBe(reason)
+    expect(await failure(tiny.stream([5, 1], { signal: AbortSignal.abort(reason) }).next())).toBe(reason)
+    expect((await tiny.generate([5, 1], { maxNewTokens: 2 })).tokens.length).toBeGreaterThan(0)
+  })
+
+  test('takes one query', async () => {
+    expect(await failure(tiny.stream([[5], [6]] as never).next())).toMatchObject({ code: 'OPTION_INVALID' })
+  })
+})
