@@ -40,7 +40,12 @@ async function runPip(python: string, args: string[], onLine: (line: string) => 
     )
     child.once('close', resolve)
   })
-  if (status !== 0)
-    throw new Error(lines.findLast((line) => /^ERROR:/.test(line.trim()))?.trim() ?? lines.at(-1) ?? `pip ended with exit status ${status}`)
+  if (status !== 0) throw new Error(reasonIn(lines) ?? `pip ended with exit status ${status}`)
   return lines
+}
+
+/** pip's own last word, else what looks like an error (Python's "No module named pip"), else the last line. */
+function reasonIn(lines: string[]): string | undefined {
+  const said = lines.map((line) => line.trim()).filter(Boolean)
+  return said.findLast((line) => line.startsWith('ERROR:')) ?? said.find((line) => /error|no module/i.test(line)) ?? said.at(-1)
 }
