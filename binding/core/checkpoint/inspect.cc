@@ -1,42 +1,47 @@
 #include "core/checkpoint/inspect.h"
 
-#include <algorithm>
-
-#include "core/checkpoint/read_file.h"
+#include "core/checkpoint/npy.h"
 #include "core/checkpoint/safetensors.h"
-#include "core/prompt/file.h"
+#include "core/checkpoint/torchscript.h"
 
 namespace softprompt {
-
 namespace {
 
-constexpr const char* kRunFormat = "softprompt-checkpoint";
-
-bool startsWith(const std::string& path, const std::string& magic) {
-  const ReadFile file(path);
-  return file.size() >= magic.size() && file.text(0, magic.size()) == magic;
-}
-
-// A prompt's file is one matrix of that name; a run's says so itself.
-std::string kindOf(const SafetensorsFile& file) {
-  const auto format = file.metadata().find("format");
-  if (format != file.metadata().end() && format->second == kRunFormat) return "checkpoint";
-  const auto& tensors = file.tensors();
-  const bool prompt = tensors.size() == 1 && tensors[0].name == "prompt" && tensors[0].shape.size() == 2;
-  return prompt ? "prompt" : "safetensors";
-}
-
 FileInfo inspectNpy(const std::string& path) {
-  const SoftPrompt prompt = loadPrompt(path);
-  return {"prompt", {{"prompt", "F32", prompt.rows.sizes().vec()}}, prompt.metadata};
+  const at::Tensor matrix = readNpy(path);
+  return {"prompt", {{"prompt", "F32", matrix.sizes().vec()}}, {}};
+}
+
+FileInfo inspectTorchScript(const std::string& path) {
+  TorchScriptFile file(path);
+  file.parseModule();
+  FileInfo out{"torchscript", file.tensors(), {}};
+  for (const char* name : {"config.json", "softprompt.json"}) {
+    if (const auto text = file.extra(name)) out.metadata[name] = *text;
+  }
+  return out;
+}
+
+FileInfo inspectSafetensors(const std::string& path) {
+  const SafetensorsFile file(path);
+  const auto format = file.metadata().find("format");
+  const bool isCheckpoint = format != file.metadata().end() && format->second == "softprompt-checkpoint";
+  const bool isPrompt = file.tensors().size() == 1 && file.find("prompt");
+  return {isCheckpoint ? "checkpoint" : isPrompt ? "prompt" : "safetensors", file.tensors(), file.metadata()};
+}
+
+std::string firstBytes(const std::string& path) {
+  const ReadFile file(path);
+  return file.text(0, file.size() < 8 ? file.size() : 8);
 }
 
 }  // namespace
 
 FileInfo inspectFile(const std::string& path) {
-  if (startsWith(path, "\x93NUMPY")) return inspectNpy(path);
-  const SafetensorsFile file(path);
-  return {kindOf(file), file.tensors(), file.metadata()};
+  const std::string start = firstBytes(path);
+  if (looksLikeNpy(start)) return inspectNpy(path);
+  if (start.starts_with("PK\3\4")) return inspectTorchScript(path);
+  return inspectSafetensors(path);
 }
 
 }  // namespace softprompt

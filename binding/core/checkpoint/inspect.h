@@ -15,7 +15,8 @@ struct FileInfo {
   std::map<std::string, std::string> metadata;
 };
 
-// By content, not by extension. Throws Error FILE_*, SAFETENSORS_* or TORCHSCRIPT_INVALID, naming the file.
+// By content, not by extension. Throws Error FILE_*, SAFETENSORS_*, TORCHSCRIPT_INVALID or (for .npy)
+// PROMPT_FILE_INVALID, naming the file.
 FileInfo inspectFile(const std::string& path);
 
 }  // namespace softprompt

@@ -26,12 +26,20 @@ ReadFile::ReadFile(std::string path) : path_(std::move(path)) {
   size_ = static_cast<uint64_t>(status.st_size);
 }
 
+ReadFile::ReadFile(std::string name, std::string bytes)
+    : path_(std::move(name)), memory_(std::move(bytes)), size_(memory_.size()) {}
+
 ReadFile::~ReadFile() {
-  ::close(descriptor_);
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 void ReadFile::read(uint64_t offset, void* to, size_t n) const {
   constexpr size_t kLargestRead = 1 << 30;  // Linux reads at most 2 GiB at once
+  if (offset > size_ || n > size_ - offset) throw Error("FILE_READ", path_ + " is shorter than what is read of it");
+  if (descriptor_ < 0) {
+    std::memcpy(to, memory_.data() + offset, n);
+    return;
+  }
   char* at = static_cast<char*>(to);
   while (n > 0) {
     const ssize_t got = ::pread(descriptor_, at, std::min(n, kLargestRead), static_cast<off_t>(offset));

@@ -12,6 +12,8 @@ class ReadFile {
  public:
   // Throws Error FILE_NOT_FOUND or FILE_READ, naming the path.
   explicit ReadFile(std::string path);
+  // What such a file would hold, from memory; `name` stands for the path.
+  ReadFile(std::string name, std::string bytes);
   ~ReadFile();
   ReadFile(const ReadFile&) = delete;
   ReadFile& operator=(const ReadFile&) = delete;
@@ -24,6 +26,7 @@ class ReadFile {
 
  private:
   std::string path_;
+  std::string memory_;  // where there is no descriptor
   int descriptor_ = -1;
   uint64_t size_ = 0;
 };

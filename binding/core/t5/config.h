@@ -32,7 +32,8 @@ struct T5Config {
   int64_t innerDim() const { return numHeads * dKv; }
 };
 
-// `json` is the text of a config.json, `source` its path for messages. Throws Error CONFIG_INVALID or CONFIG_UNSUPPORTED.
+// `json` is the text of a config.json, `source` its path for messages. Throws Error CONFIG_INVALID or
+// CONFIG_UNSUPPORTED.
 T5Config parseConfig(const std::string& json, const std::string& source);
 
 }  // namespace softprompt

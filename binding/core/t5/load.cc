@@ -2,9 +2,12 @@
 
 #include "core/checkpoint/read_file.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/checkpoint/torchscript.h"
 #include "core/runtime/device.h"
 #include "core/runtime/error.h"
+#include "core/t5/archive.h"
 #include "core/t5/build.h"
+#include "core/t5/foreign_executor.h"
 #include "core/t5/plain_executor.h"
 #include "core/t5/weights.h"
 
@@ -33,29 +36,111 @@ Checkpoint openFolder(const std::string& folder) {
   return out;
 }
 
-LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {
-  WeightOptions weightOptions;
-  weightOptions.device = resolveDevice(options.device);
-  weightOptions.dtype = resolveDtype(options.dtype, weightOptions.device);
-  weightOptions.onProgress = options.onProgress;
-  Weights weights = readWeights(*checkpoint.source, checkpoint.config, weightOptions, yieldPoint);
+WeightOptions weightOptions(const LoadOptions& options) {
+  WeightOptions out;
+  out.device = resolveDevice(options.device);
+  out.dtype = resolveDtype(options.dtype, out.device);
+  out.onProgress = options.onProgress;
+  return out;
+}
 
-  LoadedModel model;
-  model.configJson = checkpoint.configJson;
-  model.fingerprint = weights.fingerprint;
-  for (const auto& [name, tensor] : weights.tensors) {
+void count(LoadedModel& model) {
+  for (const auto& [name, tensor] : model.executor->parameters()) {
     model.parameterCount += tensor.numel();
     model.bytes += static_cast<int64_t>(tensor.nbytes());
   }
+}
+
+LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {
+  Weights weights = readWeights(*checkpoint.source, checkpoint.config, weightOptions(options), yieldPoint);
+  LoadedModel model;
+  model.configJson = checkpoint.configJson;
+  model.fingerprint = weights.fingerprint;
   model.executor = makePlainExecutor(checkpoint.config, buildModule(checkpoint.config, weights.tensors));
+  count(model);
   return model;
+}
+
+// An archive of our own: tensors and config are taken, the module is built anew, its code is not run.
+LoadedModel loadOwn(std::unique_ptr<TorchScriptFile> file, const ArchiveManifest& manifest, const LoadOptions& options,
+                    YieldPoint& yieldPoint) {
+  Checkpoint checkpoint;
+  checkpoint.configJson = file->extra("config.json").value();
+  checkpoint.config = parseConfig(checkpoint.configJson, options.path + "/config.json");
+  file->parseModule();
+  checkpoint.source = std::move(file);
+  LoadedModel model = assemble(checkpoint, options, yieldPoint);
+  if (model.fingerprint != manifest.held) {
+    throw Error("TORCHSCRIPT_INVALID", options.path +
+                                           " is damaged: its values are not those that were written; convert "
+                                           "the model again");
+  }
+  model.fingerprint = manifest.fingerprint;
+  return model;
+}
+
+LoadedModel loadForeign(const TorchScriptFile& file, const LoadOptions& options) {
+  LoadedModel model;
+  const auto configJson = file.extra("config.json");
+  if (!configJson) {
+    throw Error("CONFIG_MISSING", options.path + " has no config.json among its extra files (docs/torchscript.md)");
+  }
+  model.configJson = *configJson;
+  const T5Config config = parseConfig(*configJson, options.path + "/config.json");
+  const at::Device device = resolveDevice(options.device);
+  const bool asItIs = options.dtype == "auto";
+  model.executor = loadForeignExecutor(options.path, config, device,
+                                       asItIs ? at::ScalarType::Undefined : resolveDtype(options.dtype, device));
+  Fingerprint fingerprint;
+  for (const auto& [name, tensor] : model.executor->parameters()) fingerprint.add(name, tensor);
+  model.fingerprint = fingerprint.hex(config);
+  count(model);
+  return model;
+}
+
+LoadedModel loadArchive(const LoadOptions& options, YieldPoint& yieldPoint) {
+  auto file = std::make_unique<TorchScriptFile>(options.path);
+  if (const auto manifest = ownManifest(*file)) return loadOwn(std::move(file), *manifest, options, yieldPoint);
+  if (!options.trust) {
+    throw Error("MODEL_UNTRUSTED", options.path +
+                                       " was not written by this version's convert, and TorchScript is code "
+                                       "that can read and write any file. Convert the model's folder again, "
+                                       "or pass trust: true if you trust whoever made it");
+  }
+  return loadForeign(*file, options);
+}
+
+// A converted file does not depend on the machine: 'auto' keeps the checkpoint's own numbers.
+std::string dtypeOfFile(const TensorSource& source, const std::string& asked) {
+  if (asked != "auto") return asked;
+  const TensorInfo* norm = source.find("encoder.final_layer_norm.weight");
+  return norm && norm->dtype == "BF16" ? "bfloat16" : "float32";
+}
+
+std::string fingerprintOf(const T5Config& config, const NamedTensors& tensors) {
+  Fingerprint fingerprint;
+  for (const auto& [name, tensor] : tensors) fingerprint.add(name, tensor);
+  return fingerprint.hex(config);
 }
 
 }  // namespace
 
 LoadedModel loadModel(const LoadOptions& options, YieldPoint& yieldPoint) {
   if (isFolder(options.path)) return assemble(openFolder(options.path), options, yieldPoint);
+  if (isFile(options.path)) return loadArchive(options, yieldPoint);
   throw Error("MODEL_NOT_FOUND", options.path + " is neither a model's folder nor a .pt file");
+}
+
+void convertModel(const std::string& folder, const std::string& outPath, const std::string& dtype,
+                  YieldPoint& yieldPoint) {
+  if (!isFolder(folder)) throw Error("MODEL_NOT_FOUND", folder + " is no folder; convert reads a model's folder");
+  const Checkpoint checkpoint = openFolder(folder);
+  ArchiveWriter writer(outPath);
+  WeightOptions options;
+  options.dtype = resolveDtype(dtypeOfFile(*checkpoint.source, dtype), at::kCPU);
+  const Weights weights = readWeights(*checkpoint.source, checkpoint.config, options, yieldPoint);
+  const ArchiveManifest manifest{weights.fingerprint, fingerprintOf(checkpoint.config, weights.tensors)};
+  writer.write(buildModule(checkpoint.config, weights.tensors), checkpoint.configJson, manifest);
 }
 
 }  // namespace softprompt

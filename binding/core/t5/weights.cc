@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <set>
 
 #include "core/runtime/error.h"
@@ -60,7 +59,7 @@ class Reader {
       const at::Tensor head = readChecked({kHead, specs_[0].shape});
       if (!at::equal(head, shared)) keep(kHead, head);
     }
-    return {std::move(tensors_), fingerprint()};
+    return {std::move(tensors_), fingerprint_.hex(config_)};
   }
 
  private:
@@ -126,19 +125,10 @@ class Reader {
   }
 
   void keep(const std::string& name, const at::Tensor& values) {
-    Sha256 sha;
-    sha.update(values.const_data_ptr(), values.nbytes());
-    digests_[name] = shapeText(values.sizes()) + " " + sha.hex();
+    fingerprint_.add(name, values);
     tensors_.emplace_back(name, values.to(options_.device, options_.dtype));
     ++done_;
     if (options_.onProgress) options_.onProgress(std::min(1.0, static_cast<double>(done_) / (specs_.size() + 1)));
-  }
-
-  std::string fingerprint() const {
-    Sha256 sha;
-    sha.update(mathsOf(config_));
-    for (const auto& [name, digest] : digests_) sha.update(name + " " + digest + "\n");
-    return sha.hex();
   }
 
   const TensorSource& source_;
@@ -147,11 +137,25 @@ class Reader {
   YieldPoint& yieldPoint_;
   std::vector<ParameterSpec> specs_;
   NamedTensors tensors_;
-  std::map<std::string, std::string> digests_;  // sorted by name
+  Fingerprint fingerprint_;
   size_t done_ = 0;
 };
 
 }  // namespace
+
+void Fingerprint::add(const std::string& name, const at::Tensor& values) {
+  const at::Tensor floats = values.detach().to(at::kCPU, at::kFloat).contiguous();
+  Sha256 sha;
+  sha.update(floats.const_data_ptr(), floats.nbytes());
+  digests_[name] = shapeText(floats.sizes()) + " " + sha.hex();
+}
+
+std::string Fingerprint::hex(const T5Config& config) const {
+  Sha256 sha;
+  sha.update(mathsOf(config));
+  for (const auto& [name, digest] : digests_) sha.update(name + " " + digest + "\n");
+  return sha.hex();
+}
 
 Weights readWeights(const TensorSource& source, const T5Config& config, const WeightOptions& options,
                     YieldPoint& yieldPoint) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "core/checkpoint/safetensors.h"
@@ -21,6 +22,16 @@ struct WeightOptions {
 struct Weights {
   NamedTensors tensors;     // in the order of the forward pass, the head last
   std::string fingerprint;  // sha256 of the config's maths and of every value as float32, whatever dtype was asked for
+};
+
+// Of tensors by name, in any order, whose values are hashed as float32.
+class Fingerprint {
+ public:
+  void add(const std::string& name, const at::Tensor& values);
+  std::string hex(const T5Config& config) const;
+
+ private:
+  std::map<std::string, std::string> digests_;
 };
 
 // Throws Error MODEL_TENSOR_*, MODEL_NOT_FINITE and what the source throws; pauses between tensors.
