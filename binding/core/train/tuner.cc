@@ -47,7 +47,13 @@ struct Tuner::State {
 
 // Nothing in here pauses: the state moves from one step to the next as a whole.
 void Tuner::State::update(const at::Tensor& gradient) {
-  optimizer->update(prompt, gradient, step);
+  at::Tensor next = prompt.clone();
+  optimizer->update(next, gradient, step);
+  const double largest = next.abs().max().item<double>();
+  if (!std::isfinite(largest)) {
+    diverged("prompt's largest value", largest, step, learningRateAt(options.optimizer, step, options.steps));
+  }
+  prompt = next;
   if (average.defined()) average.lerp_(prompt, 1 - averageWeight(options.optimizer.averageDecay, step));
   ++step;
 }
