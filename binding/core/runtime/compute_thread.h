@@ -122,7 +122,7 @@ class ComputeThread final : private YieldPoint {
   std::condition_variable wake_;
   Queue requests_;
   Queue work_;
-  bool sweep_ = false;  // a task was cancelled since the last look
+  bool sweep_ = false;             // a task was cancelled since the last look
   std::exception_ptr stopReason_;  // set: stopping
 
   std::mutex joinMutex_;
