@@ -6,9 +6,13 @@ import { FileError } from './errors.js'
 /** Makes sure that a file can be written at `path`, before work starts whose result belongs there. Rejects with FILE_NOT_WRITABLE. */
 export async function checkWritable(path: string, what: string): Promise<void> {
   const full = resolve(path)
-  if (await isFolder(full)) throw notWritable(path, what, 'it is a folder. Give the path of a file')
+  const found = await stat(full).catch(() => undefined)
+  if (found?.isDirectory()) throw notWritable(path, what, 'it is a folder. Give the path of a file')
+  // What is written beside and renamed would put a plain file in the place of a device or a pipe.
+  if (found && !found.isFile()) throw notWritable(path, what, 'it is no regular file. Name another file')
   const folder = dirname(full)
-  if (!(await isFolder(folder))) throw notWritable(path, what, `${folder} is not a folder. Make it first, or choose another path`)
+  if (!(await stat(folder).catch(() => undefined))?.isDirectory())
+    throw notWritable(path, what, `${folder} is not a folder. Make it first, or choose another path`)
   // Asking for permissions says little (read-only file systems, full disks, root): a file beside it tells.
   const probe = join(folder, `.${basename(full)}.${randomBytes(4).toString('hex')}.tmp`)
   try {
@@ -18,13 +22,6 @@ export async function checkWritable(path: string, what: string): Promise<void> {
   } catch (cause) {
     throw notWritable(path, what, `${(cause as Error).message}. Choose a folder that you may write to`, cause)
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
 }
 
 function notWritable(path: string, what: string, why: string, cause?: unknown): FileError {

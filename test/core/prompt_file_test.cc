@@ -5,6 +5,8 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/zeros.h>
 
+#include <sys/stat.h>
+
 #include <limits>
 
 #include "check.h"
@@ -48,6 +50,14 @@ TEST(promptFileRoundTrips) {
   CHECK(at::equal(loadPrompt(folder.file("b.safetensors")).rows, prompt.rows));
   CHECK_THROWS(savePrompt(prompt, folder.file("x"), "pickle"), "OPTION_INVALID");
   CHECK_THROWS(savePrompt(prompt, folder.file("no/x"), "npy"), "FILE_WRITE");
+}
+
+TEST(promptFileLeavesDevicesAndPipesAlone) {
+  const TempFolder folder;
+  CHECK_EQ(::mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  CHECK_THROWS(savePrompt({rows(), {}}, folder.file("pipe"), "safetensors"), "FILE_WRITE");
+  CHECK(std::filesystem::is_fifo(folder.file("pipe")));
+  CHECK_EQ(folder.count(), 1u);
 }
 
 TEST(promptFileNpyKinds) {
