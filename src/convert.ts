@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { captureCall, ModelError } from './errors.js'
 import { locateModel } from './hub/cache.js'
@@ -35,6 +35,7 @@ export async function convert(source: string, out: string, options?: ConvertOpti
 
 async function copyTokenizer(from: string, to: string): Promise<void> {
   const copy = await mkdtemp(`${to}.`)
+  await chmod(copy, 0o755) // temporary folders are private, and this one stays
   let found = false
   for (const file of TOKENIZER_FILES) {
     found =

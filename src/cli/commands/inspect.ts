@@ -22,7 +22,8 @@ export function inspectCommand(root: Command): void {
 }
 
 function text(file: string, { kind, tensors, parameters, metadata, rowNorms }: Inspection): string {
-  const shown = tensors.map(({ name, dtype, shape }) => `  ${name.padEnd(48)} ${dtype.padEnd(9)} ${shape.join(' x ')}`)
+  const width = Math.max(...tensors.map(({ name }) => name.length))
+  const shown = tensors.map(({ name, dtype, shape }) => `  ${name.padEnd(width)} ${dtype.padEnd(9)} ${shape.join(' x ')}`)
   const norms = rowNorms && `row norms: mean ${rowNorms.mean.toFixed(2)}, min ${rowNorms.min.toFixed(2)}, max ${rowNorms.max.toFixed(2)}`
   const facts = Object.entries(metadata).map(([name, value]) => `  ${name}: ${value.length > 300 ? `${value.slice(0, 297)}...` : value}`)
   const parts = [
