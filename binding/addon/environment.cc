@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "addon/session.h"
 #include "core/runtime/error.h"
 
 namespace softprompt {
@@ -32,12 +33,20 @@ Environment& Environment::of(Napi::Env env) {
 
 Environment::Environment(Napi::Env env) : channel(env), jobs(channel) {
   napi_add_env_cleanup_hook(env, onCleanup, this);  // after the channel was made: see channel.h
+  stopOnExitEvent(env);
   std::lock_guard lock(registry().mutex);
   registry().open.insert(this);
-  // process.exit() ends the main thread's environment without its hooks. LibTorch was opened before, so this runs
-  // before its static objects are destroyed.
   static const int registered = std::atexit(onExit);
   static_cast<void>(registered);
+}
+
+// process.exit() and an uncaught exception end the main thread's environment without its cleanup hooks, but with this
+// event. exit() itself would be too late: static objects that LibTorch made while it worked go before any handler that
+// was added earlier.
+void Environment::stopOnExitEvent(Napi::Env env) {
+  const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+  const auto stop = Napi::Function::New(env, [this](const Napi::CallbackInfo&) { stopThreads(); });
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
 }
 
 Environment::~Environment() {
@@ -89,6 +98,7 @@ void Environment::onCleanup(void* environment) {
   self->jobs.clear();
 }
 
+// For programs that call process.reallyExit(), which skips the event: nothing earlier can be had.
 void Environment::onExit() {
   std::lock_guard lock(registry().mutex);
   for (Environment* environment : registry().open) {

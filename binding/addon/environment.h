@@ -1,6 +1,6 @@
-// What an environment of Node (the main thread, or a Worker) owns: its channel, its open jobs and its sessions. It ends
-// in the environment's cleanup hook, or at exit() where Node runs none: threads are stopped and joined there, before
-// LibTorch's static objects go.
+// What an environment of Node (the main thread, or a Worker) owns: its channel, its open jobs and its sessions. Its
+// threads are stopped and joined at the process's event 'exit', in the environment's cleanup hook (a Worker that is
+// terminated has only that), or at the latest in exit().
 #pragma once
 
 #include <memory>
@@ -9,10 +9,12 @@
 #include "addon/channel.h"
 #include "addon/jobs.h"
 #include "addon/napi.h"
-#include "addon/session.h"
 #include "core/runtime/compute_thread.h"
 
 namespace softprompt {
+
+struct Session;
+using SessionHandle = std::shared_ptr<Session>;  // see session.h
 
 class Environment {
  public:
@@ -46,6 +48,7 @@ class Environment {
  private:
   static void onCleanup(void* environment);
   static void onExit();
+  void stopOnExitEvent(Napi::Env env);
   void stopThreads();
 
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;
