@@ -210,6 +210,7 @@ Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
                init = initOptions(given), options = tuneOptions(given), &session = *session_](YieldPoint&) mutable {
     Executor& executor = *session.model.executor;
     const at::Tensor prompt = initialPrompt(executor, init, options.seed);
+    options.fingerprint = session.model.fingerprint;
     const TunerId id = ++session.lastTuner;
     session.tuners[id] = std::make_unique<Tuner>(executor, std::move(data), prompt, options);
     return id;

@@ -110,6 +110,7 @@ TuneOptions tuneOptions(const Napi::Object& options) {
       .seed = static_cast<uint64_t>(integerField(options, "seed")),
       .loss = lossOptions(options.Get("loss")),
       .optimizer = optimizerOptions(objectField(options, "optimizer")),
+      .fingerprint = {},  // the model's to say
   };
 }
 

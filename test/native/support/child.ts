@@ -33,7 +33,7 @@ export async function runChild(name: string, args: string[] = [], nodeOptions: s
   const file = join(dirname(fileURLToPath(import.meta.url)), '../children', name)
   const child = spawn(process.execPath, [...nodeOptions, file, ...args], {
     env: { ...process.env, SOFTPROMPT_TEST_DESK: await desk() },
-    timeout: 45_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   })
   let stdout = ''
