@@ -2,10 +2,9 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
-const { loader, libtorch, core } = JSON.parse(process.env.SOFTPROMPT_TEST_DESK ?? '{}')
-
 /** The native module; each environment (main thread, Worker) opens its own. */
 export function openDesk() {
+  const { loader, libtorch, core } = JSON.parse(process.env.SOFTPROMPT_TEST_DESK)
   return createRequire(import.meta.url)(loader).open(libtorch, core)
 }
 
