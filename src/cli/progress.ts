@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
 import type { EvaluationEvent, StepEvent, TuneEvent } from '../tune/events.js'
-import { count, duration, metricsLine, note } from './output.js'
+import { count, duration, metricsLine, note, percent } from './output.js'
 
 /** Shows a tuning run on stderr. */
 export interface ProgressView {
@@ -40,8 +40,11 @@ class Bar implements ProgressView {
 
   #evaluated({ metrics, best }: EvaluationEvent): void {
     const line = metricsLine(metrics)
-    if (best) this.#best = line
-    this.#metrics = best ? pc.green(line) : `${line} ${pc.dim(`(best: ${this.#best})`)}`
+    if (best)
+      this.#best = Object.values(metrics)
+        .map((value) => percent(value))
+        .join(', ')
+    this.#metrics = best ? pc.green(line) : `${line} ${pc.dim(`(best ${this.#best})`)}`
     this.#bar.update({ metrics: this.#metrics })
   }
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import Table from 'cli-table3'
 import type { Command } from 'commander'
 import pc from 'picocolors'
@@ -42,9 +42,8 @@ export function demoCommand(root: Command): void {
 
 async function demo(flags: DemoFlags, signal: AbortSignal): Promise<void> {
   await checkWritable(flags.out, 'The prompt')
-  const folder = join(packageRoot(), 'models', 'nano-t5')
   const say = flags.json ? () => {} : note
-  const t5 = await T5.load(folder, { signal })
+  const t5 = await T5.load(modelFolder(), { signal })
   try {
     say(introduction(t5))
     const test = dataFile('test')
@@ -63,6 +62,7 @@ async function demo(flags: DemoFlags, signal: AbortSignal): Promise<void> {
   }
 }
 
+const modelFolder = () => join(packageRoot(), 'models', 'nano-t5')
 const dataFile = (part: string) => join(packageRoot(), 'examples', 'snips', `${part}.jsonl`)
 
 function introduction(t5: T5): string {
@@ -110,7 +110,7 @@ function conclusion(t5: T5, { before, after, count: rows, result, predictions }:
     predictionTable(predictions),
     '',
     `Saved to ${pc.bold(flags.out)}. Use it:`,
-    `  npx softprompt generate --model models/nano-t5 --prompt ${flags.out} "play some jazz"`,
+    `  npx softprompt generate --model ${relative('.', modelFolder())} --prompt ${flags.out} "play some jazz"`,
   ].join('\n')
 }
 
@@ -128,9 +128,8 @@ function predictionTable(predictions: Prediction[]): string {
   const firsts = [...new Map(predictions.toReversed().map((prediction) => [prediction.target, prediction])).values()]
   const table = new Table({
     head: ['input', 'should be', 'is'],
-    style: { head: ['bold'], border: ['dim'] },
-    colWidths: [52, 14, 14],
-    wordWrap: true,
+    style: { head: ['bold'], border: ['dim'], compact: true },
+    colWidths: [56, 13, 13],
   })
   for (const { input, target, prediction } of firsts.slice(0, SHOWN)) {
     table.push([input, target, prediction === target ? pc.green(prediction) : pc.red(prediction)])
