@@ -272,19 +272,17 @@ describe('the command line', () => {
     expect(readFileSync(out, 'utf8')).toBe('an older prompt')
   })
 
-  it('refuses prompts of another width or with NaN, and models that are none', () => {
-    const wide = promptFile('wide.safetensors', new Float32Array(128), [2, 64])
-    const nan = promptFile('nan.safetensors', new Float32Array(96).fill(Number.NaN), [2, 48])
-    const evaluate = (prompt: string) => softprompt('evaluate', '--model', TINY, '--prompt', prompt, '--data', good(), '--json')
-    for (const [prompt, code] of [
-      [wide, 'PROMPT_WIDTH'],
-      [nan, 'PROMPT_NOT_FINITE'],
-      [join(folder, 'none'), 'PROMPT_FILE_NOT_FOUND'],
-    ] as const) {
-      const result = evaluate(prompt)
-      expect(result).toMatchObject({ status: 1, stdout: '' })
-      expect(result.stderr).toContain(code)
-    }
+  it.each([
+    ['of another width', () => promptFile('wide.safetensors', new Float32Array(128), [2, 64]), 'PROMPT_WIDTH'],
+    ['with NaN', () => promptFile('nan.safetensors', new Float32Array(96).fill(Number.NaN), [2, 48]), 'PROMPT_NOT_FINITE'],
+    ['that is not there', () => join(folder, 'none.safetensors'), 'PROMPT_FILE_NOT_FOUND'],
+  ])('refuses a prompt %s', (_, make, code) => {
+    const result = softprompt('evaluate', '--model', TINY, '--prompt', make(), '--data', good(), '--json')
+    expect(result).toMatchObject({ status: 1, stdout: '' })
+    expect(result.stderr).toContain(code)
+  })
+
+  it('refuses a model that is not there', () => {
     const result = softprompt('generate', '--model', join(folder, 'no-model'), 'text')
     expect(result).toMatchObject({ status: 1, stdout: '' })
     expect(result.stderr).toContain('MODEL_NOT_FOUND')
