@@ -68,7 +68,8 @@ std::string readHeader(const ReadFile& file) {
   file.read(0, raw.data(), raw.size());
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | raw[i];
-  if (length > kLargestHeader) invalid(file.path(), "its header claims " + std::to_string(length) + " bytes");
+  if (length > kLargestHeader)
+    invalid(file.path(), "it does not begin with the length of a header, so it is another kind of file or damaged");
   if (length > file.size() - 8) truncated(file.path(), "the header goes beyond its end");
   return file.text(8, length);
 }
