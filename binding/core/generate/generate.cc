@@ -3,7 +3,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
-#include <numeric>
 #include <string>
 
 #include "core/generate/choose.h"
