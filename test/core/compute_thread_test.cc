@@ -233,7 +233,8 @@ TEST(computeThread_cancelReachesWorkThatARequestInterrupts) {
   self = work.task;
   known.open();
   CHECK_EQ(work.outcome.get(), "cancelled");
-  CHECK_EQ(submit(thread, TaskKind::kWork, once(journal, "next")).outcome.get(), "done");
+  auto next = submit(thread, TaskKind::kWork, once(journal, "next"));
+  CHECK_EQ(next.outcome.get(), "done");
   CHECK_EQ(journal.text(), "request next ");
 }
 
