@@ -15,12 +15,16 @@ export function isIds(value: unknown): value is Ids {
 /** The token ids of an input or target: text gets its </s>, ids are checked and taken as they are. `where` names it in messages ("Row 3"). */
 export function toIds(model: Frozen, value: unknown, where: string): Int32Array {
   if (typeof value === 'string') return encodeText(model, value, where)
-  if (!isIds(value))
+  if (!isIds(value) && !isEmptyArray(value))
     throw new OptionError(
       'OPTION_INVALID',
       `${where} is ${show(value)}, but must be a string or token ids (an Int32Array or an array of integers).`,
     )
   return checkIds(model, value, where)
+}
+
+function isEmptyArray(value: unknown): value is [] {
+  return Array.isArray(value) && value.length === 0
 }
 
 function encodeText(model: Frozen, text: string, where: string): Int32Array {
