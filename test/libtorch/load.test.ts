@@ -117,7 +117,7 @@ describe('the built package', () => {
 
   it('loads in several Workers at once, and outlives them', async () => {
     const code = `import { Worker } from 'node:worker_threads'
-      const source = "import('./lib/libtorch.js').then((m) => m.loadNative()).then((n) => require('node:worker_threads').parentPort.postMessage(n.versions().libtorch))"
+      const source = "import('./lib/libtorch.js').then((m) => m.loadNative()).then(async (n) => (await import('node:worker_threads')).parentPort.postMessage(n.versions().libtorch))"
       const one = () => new Promise((resolve, reject) => {
         let answer
         new Worker(source, { eval: true }).on('message', (text) => { answer = text }).on('error', reject).on('exit', () => resolve(answer))
