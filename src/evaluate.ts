@@ -2,10 +2,10 @@ import { type DataSet, type ExampleSource, loadSet } from './dataset.js'
 import { DataError, OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import type { Call } from './job.js'
-import { computeMetrics, type MetricChoice } from './metrics/index.js'
+import { checkMetrics, computeMetrics, type MetricChoice } from './metrics/index.js'
 import { checkOptions, integer, show, signal } from './options/check.js'
 import { metricList } from './options/metrics.js'
-import { predictLabels, predictTexts, textOf } from './predict.js'
+import { predictLabels, predictTexts, references, textOf } from './predict.js'
 import { checkPromptFor, promptOption, type SoftPrompt } from './prompt.js'
 import { type EncodedLabel, encodeLabels, labelList } from './score.js'
 
@@ -13,7 +13,7 @@ export interface EvaluateOptions {
   /** A file, or examples, or an (async) iterable of them. */
   data: ExampleSource
   prompt?: SoftPrompt | null
-  /** Names ('accuracy', 'exactMatch', 'macroF1') or functions of your own. @defaultValue ['accuracy'] */
+  /** Names ('accuracy', 'rougeL', 'f1:yes'; docs/data.md lists all), functions of your own or { name, compute }. @defaultValue ['accuracy'] */
   metrics?: readonly MetricChoice[]
   /** Predict by `classify` among these instead of by `generate`; every target must be one of them. */
   labels?: string[]
@@ -63,12 +63,17 @@ export async function evaluate(model: Frozen, call: Call, options: unknown): Pro
   const labels = checked.labels && encodeLabels(model, checked.labels)
   const set = await loadSet(model, checked.data, { maxInputLength, maxTargetLength, signal: checked.signal })
   if (labels) checkTargets(set, labels)
+  const known = references(
+    model,
+    set,
+    labels?.map(({ ids }) => textOf(model, ids)),
+  )
+  checkMetrics(metrics, known)
 
   const cancellable = { ...call, signal: checked.signal }
   const texts = labels ? await predictLabels(model, cancellable, set, prompt, labels) : await predictTexts(model, cancellable, set, prompt)
-  const targets = set.targets.map((target) => textOf(model, target))
-  const predictions = texts.map((prediction, i) => ({ input: set.inputText(i), target: targets[i] as string, prediction }))
-  return { metrics: computeMetrics(metrics, texts, targets), count: texts.length, predictions }
+  const predictions = texts.map((prediction, i) => ({ input: set.inputText(i), target: known.targets[i] as string, prediction }))
+  return { metrics: await computeMetrics(metrics, { ...known, predictions: texts }), count: texts.length, predictions }
 }
 
 function checkTargets(set: DataSet, labels: readonly EncodedLabel[]): void {

@@ -2,6 +2,7 @@ import type { DataSet } from './dataset.js'
 import type { Frozen } from './frozen.js'
 import { generateResolved } from './generate.js'
 import type { Call } from './job.js'
+import type { Scored } from './metrics/index.js'
 import type { SoftPrompt } from './prompt.js'
 import { classifyRows, type EncodedLabel } from './score.js'
 
@@ -50,6 +51,13 @@ export function textOf(model: Frozen, ids: Int32Array): string {
   if (model.tokenizer) return model.tokenizer.decode(ids)
   const { padTokenId, eosTokenId } = model.config
   return ids.filter((id) => id !== padTokenId && id !== eosTokenId).join(' ')
+}
+
+/** What metrics know of a data set before anything is predicted. */
+export function references(model: Frozen, set: DataSet, labels?: readonly string[]): Omit<Scored, 'predictions'> {
+  const targets = set.targets.map((target) => textOf(model, target))
+  const rows = targets.map((target, i) => ({ ...set.fields(i), input: set.inputText(i), target }))
+  return { targets, rows, describe: set.describe, labels }
 }
 
 async function inChunks(rows: readonly Int32Array[], work: (rows: Int32Array[]) => Promise<string[]>): Promise<string[]> {

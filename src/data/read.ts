@@ -14,6 +14,8 @@ export interface ReadOptions {
 /** Examples in the order of their source. */
 export interface ExampleSet {
   examples: Example[]
+  /** All fields of the row that an example was made from. */
+  fields(row: number): Readonly<Record<string, unknown>>
   /** Names a row in a message: "reviews.jsonl, line 3", or "Row 2" (counted from 0) of what came from memory. */
   describe(row: number): string
 }
@@ -29,6 +31,7 @@ export async function readExamples(source: ExampleSource, options: ReadOptions =
   const columns = { input: options.columns?.input ?? 'input', target: options.columns?.target ?? 'target' }
   const examples: Example[] = []
   const lines: (number | undefined)[] = []
+  const values: Record<string, unknown>[] = []
   const slice = new TimeSlice()
   const name = (row: number) => nameOf(source, row, lines[row])
   for await (const { value, line } of rowsOf(source, columns, options.signal)) {
@@ -36,9 +39,10 @@ export async function readExamples(source: ExampleSource, options: ReadOptions =
     options.signal?.throwIfAborted()
     lines.push(line)
     examples.push(toExample(value, { where: name(examples.length), columns }))
+    values.push(value as Record<string, unknown>)
   }
   if (examples.length === 0) throw emptyError(source)
-  return { examples, describe: name }
+  return { examples, fields: (row) => values[row]!, describe: name }
 }
 
 function rowsOf(source: ExampleSource, columns: Required<Columns>, signal: AbortSignal | undefined): AsyncIterable<RawRow> {

@@ -23,6 +23,8 @@ export interface DataSet {
   /** As given; of token ids, what they decode to. */
   inputText(row: number): string
   targetText(row: number): string
+  /** All fields of the row as its source had it. */
+  fields(row: number): Readonly<Record<string, unknown>>
   /** Names a row in a message. */
   describe(row: number): string
 }
@@ -34,7 +36,7 @@ export interface DataSet {
  * @throws TokenizerError `TOKENIZER_MISSING`, `TOKEN_OUT_OF_RANGE`
  * @throws DataError `DATA_TARGET_EMPTY` for a target of white space alone
  */
-export async function tokenizeExamples({ examples, describe }: ExampleSet, options: TokenizeOptions): Promise<DataSet> {
+export async function tokenizeExamples({ examples, fields, describe }: ExampleSet, options: TokenizeOptions): Promise<DataSet> {
   const { maxInputLength = 512, maxTargetLength = 128, tokenizer, signal } = options
   const slice = new TimeSlice()
   const inputs: Int32Array[] = []
@@ -53,7 +55,7 @@ export async function tokenizeExamples({ examples, describe }: ExampleSet, optio
   const textOf = (value: string | Ids) => (typeof value === 'string' ? value : (tokenizer?.decode(value) ?? Array.from(value).join(' ')))
   const inputText = (row: number) => textOf(examples[row]!.input)
   const targetText = (row: number) => textOf(examples[row]!.target)
-  return { inputs, targets, inputText, targetText, describe }
+  return { inputs, targets, inputText, targetText, fields, describe }
 }
 
 function toIds(value: string | Ids, maxLength: number, where: string, options: TokenizeOptions): Int32Array {

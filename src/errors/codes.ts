@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   DATA_ROW_INVALID: 'A row of a data set that is not an example.',
   DATA_TARGET_EMPTY: 'A row of a data set whose target is missing or empty.',
   DATA_LABEL_UNKNOWN: 'A row of a data set whose target is none of the labels.',
+  DATA_METRIC_UNFIT: 'A metric that the targets of a data set cannot be measured by, such as a correlation of words.',
 
   OPTION_INVALID: 'An option of the wrong type, out of its range, or unknown.',
   OPTION_UNSUPPORTED: 'An option, or a combination of options, that this version does not implement.',

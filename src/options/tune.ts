@@ -1,6 +1,6 @@
 import type { ExampleSource } from '../dataset.js'
 import { OptionError } from '../errors.js'
-import type { MetricChoice } from '../metrics/index.js'
+import { higherIsBetter, type MetricChoice, nameOf } from '../metrics/index.js'
 import type { NativeLoss, NativeOptimizer } from '../native.js'
 import { SoftPrompt } from '../prompt.js'
 import { type PresetName, preset } from '../tune/presets.js'
@@ -51,10 +51,12 @@ export interface TuneOptions {
   dropout?: number
   /** Steps between evaluations on `validation`. @defaultValue a tenth of the steps, at most 1000 */
   evaluateEvery?: number
-  /** Names ('accuracy', 'exactMatch', 'macroF1') or functions of your own, of which greater is better. @defaultValue ['accuracy'] */
+  /** Names ('accuracy', 'rougeL', 'f1:yes'; docs/data.md lists all), functions of your own or { name, compute }. @defaultValue ['accuracy'] */
   metrics?: readonly MetricChoice[]
   /** The metric that picks the result. @defaultValue the first of `metrics` */
   bestMetric?: string
+  /** Whether the greater value of bestMetric is the better one. @defaultValue as the metric says; true for functions */
+  higherIsBetter?: boolean
   /** Stop after so many evaluations in a row without a better one. */
   patience?: number
   /** A file to which the run's whole state is written every `every` steps (at least: at its end), and from which `resume` goes on. */
@@ -86,6 +88,7 @@ export interface ResolvedTune {
   evaluateEvery: number
   metrics: readonly MetricChoice[]
   bestMetric: string
+  higherIsBetter: boolean
   patience: number | undefined
   checkpoint: { path: string; every: number } | undefined
   resume: boolean
@@ -113,6 +116,7 @@ const CHECKS = {
   evaluateEvery: integer(1),
   metrics: metricList,
   bestMetric: text,
+  higherIsBetter: boolean,
   patience: integer(1),
   checkpoint: checkpointChoice,
   resume: boolean,
@@ -154,6 +158,7 @@ export function resolveTune(given: unknown): ResolvedTune {
     evaluateEvery: options.evaluateEvery ?? Math.min(1000, Math.ceil(steps / 10)),
     metrics,
     bestMetric,
+    higherIsBetter: options.higherIsBetter ?? higherIsBetter(metrics, bestMetric),
     patience: options.patience,
     checkpoint: options.checkpoint && { every: steps, ...options.checkpoint },
     resume: options.resume ?? false,
@@ -165,8 +170,11 @@ export function resolveTune(given: unknown): ResolvedTune {
 
 /** A function may give numbers under names of its own, which are only known when it has run. */
 function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): string {
-  const names = metrics.map((metric) => (typeof metric === 'string' ? metric : metric.name))
-  const known = wanted === undefined || names.includes(wanted) || metrics.some((metric) => typeof metric === 'function')
+  const names = metrics.map(nameOf)
+  const known =
+    wanted === undefined ||
+    names.includes(wanted) ||
+    metrics.some((metric) => typeof metric !== 'string' || /^(cb|multirc|record)\b/.test(metric))
   if (!known) throw invalidOption('bestMetric', wanted, `one of the metrics: ${names.join(', ')}`)
   return wanted ?? (names[0] as string)
 }

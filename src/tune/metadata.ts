@@ -9,7 +9,8 @@ const MOST_LABELS = 64
 
 /** What a prompt's file says about it. Holds no times, so that the same run writes the same bytes. */
 export function promptMetadata(model: Frozen, options: ResolvedTune, report: TuneReport, train: DataSet): Record<string, string> {
-  const labels = labelsOf(model, options, train)
+  const { init } = options
+  const labels = typeof init === 'object' && 'labels' in init ? init.labels : labelsOf(model, train.targets)
   const { bestStep, bestMetric, metrics } = report
   return {
     format: 'softprompt',
@@ -24,12 +25,12 @@ export function promptMetadata(model: Frozen, options: ResolvedTune, report: Tun
   }
 }
 
-function labelsOf(model: Frozen, { init }: ResolvedTune, train: DataSet): string[] | undefined {
-  if (typeof init === 'object' && 'labels' in init) return init.labels
+/** The distinct targets of a task that has few; undefined for one whose outputs are free text. */
+export function labelsOf(model: Frozen, targets: readonly Int32Array[]): string[] | undefined {
   const distinct = new Map<string, Int32Array>()
-  for (const target of train.targets) {
+  for (const target of targets) {
     distinct.set(target.join(' '), target)
-    if (distinct.size > MOST_LABELS || distinct.size > train.targets.length / 2) return undefined
+    if (distinct.size > MOST_LABELS || distinct.size > targets.length / 2) return undefined
   }
   return [...distinct.values()].map((target) => textOf(model, target)).sort()
 }

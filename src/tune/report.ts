@@ -1,3 +1,4 @@
+import { nameOf } from '../metrics/index.js'
 import type { ResolvedTune } from '../options/tune.js'
 import type { TuneState } from './state.js'
 
@@ -45,7 +46,7 @@ const ADAMW_ONLY = ['beta1', 'beta2']
 export function settingsOf(options: ResolvedTune): TuneSettings {
   const { preset, steps, batchSize, length, shuffle, dropout, loss, seed, maxInputLength, maxTargetLength } = options
   const { evaluateEvery, bestMetric, patience, init } = options
-  const metrics = options.metrics.map((metric) => (typeof metric === 'string' ? metric : metric.name))
+  const metrics = options.metrics.map(nameOf)
   const foreign = options.optimizer.name === 'adamw' ? ADAFACTOR_ONLY : ADAMW_ONLY
   const optimizer = Object.fromEntries(Object.entries(options.optimizer).filter(([name]) => !foreign.includes(name)))
   return {

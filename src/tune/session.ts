@@ -2,17 +2,17 @@ import { existsSync } from 'node:fs'
 import { type DataSet, loadSet } from '../dataset.js'
 import type { Frozen } from '../frozen.js'
 import { type Call, finish } from '../job.js'
-import { computeMetrics } from '../metrics/index.js'
+import { checkMetrics, computeMetrics, type Scored } from '../metrics/index.js'
 import type { NativePromptRows, NativeStep, NativeTuner } from '../native.js'
 import type { ResolvedTune } from '../options/tune.js'
-import { predictTexts, textOf } from '../predict.js'
+import { predictTexts, references } from '../predict.js'
 import { SoftPrompt } from '../prompt.js'
 import { tokenRows } from '../rows.js'
 import { VERSION } from '../version.js'
 import { checkWritable } from '../writable.js'
 import type { TuneEvent } from './events.js'
 import { nativeInit } from './init.js'
-import { promptMetadata } from './metadata.js'
+import { labelsOf, promptMetadata } from './metadata.js'
 import { RateMeter } from './rate.js'
 import { reportOf } from './report.js'
 import type { TuneResult } from './run.js'
@@ -34,7 +34,7 @@ export class TuneSession {
     private readonly model: Frozen,
     private readonly call: Call,
     private readonly options: ResolvedTune,
-    private readonly data: { train: DataSet; validation: DataSet | undefined },
+    private readonly data: { train: DataSet; validation: DataSet | undefined; references: References | undefined },
     private readonly tuner: NativeTuner,
     private readonly tell: (event: TuneEvent) => void,
   ) {
@@ -49,12 +49,14 @@ export class TuneSession {
     const limits = { maxInputLength: options.maxInputLength, maxTargetLength: options.maxTargetLength, signal: call.signal }
     const train = await loadSet(model, options.train, limits)
     const validation = options.validation === undefined ? undefined : await loadSet(model, options.validation, limits)
+    const references = validation && referencesOf(model, train, validation)
+    if (references) checkMetrics(options.metrics, references)
     const { length, steps, batchSize, shuffle, dropout, seed, loss, optimizer } = options
     const rest = { length, steps, batchSize, shuffle, dropout, seed, loss, optimizer, init }
     const tuner = await finish(call, () =>
       model.native.tuner({ inputs: tokenRows(train.inputs), targets: tokenRows(train.targets), ...rest }),
     )
-    return new TuneSession(model, call, options, { train, validation }, tuner, tell)
+    return new TuneSession(model, call, options, { train, validation, references }, tuner, tell)
   }
 
   async run(): Promise<TuneResult> {
@@ -112,9 +114,8 @@ export class TuneSession {
     const set = this.data.validation as DataSet
     const rows = await finish(call, () => this.tuner.prompt())
     const predictions = await predictTexts(model, call, set, toPrompt(rows))
-    const references = set.targets.map((target) => textOf(model, target))
-    const metrics = computeMetrics(options.metrics, predictions, references)
-    const best = this.#state.evaluated(metrics, options.bestMetric, rows)
+    const metrics = await computeMetrics(options.metrics, { ...(this.data.references as References), predictions })
+    const best = this.#state.evaluated(metrics, options, rows)
     this.tell({ type: 'evaluation', step: this.#state.step, metrics, best })
   }
 
@@ -173,6 +174,13 @@ export class TuneSession {
       Object.defineProperty(error, 'partial', { value: await this.#result(call), configurable: true, writable: true })
     } catch {}
   }
+}
+
+type References = Omit<Scored, 'predictions'>
+
+function referencesOf(model: Frozen, train: DataSet, validation: DataSet): References {
+  const labels = labelsOf(model, [...train.targets, ...validation.targets])
+  return references(model, validation, labels)
 }
 
 function toPrompt({ data, rows, dModel }: NativePromptRows, metadata: Record<string, string> = {}): SoftPrompt {

@@ -7,6 +7,12 @@ export interface Best {
   prompt: NativePromptRows
 }
 
+/** How evaluations are compared. */
+export interface Ranking {
+  bestMetric: string
+  higherIsBetter: boolean
+}
+
 /** What a run knows beside the tuner's own state. It travels in the checkpoint's notes, so that a resumed run ends as if never interrupted. */
 export class TuneState {
   step = 0
@@ -32,14 +38,15 @@ export class TuneState {
   }
 
   /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
-  evaluated(metrics: Record<string, number>, metric: string, prompt: NativePromptRows): boolean {
+  evaluated(metrics: Record<string, number>, { bestMetric: metric, higherIsBetter }: Ranking, prompt: NativePromptRows): boolean {
     if (typeof metrics[metric] !== 'number') {
       const names = Object.keys(metrics).join(', ')
       throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)
     }
     this.evaluatedAt = this.step
     this.history.push({ step: this.step, metrics })
-    const better = this.best === undefined || (metrics[metric] as number) > (this.best.metrics[metric] as number)
+    const gain = this.best === undefined ? 1 : (metrics[metric] as number) - (this.best.metrics[metric] as number)
+    const better = higherIsBetter ? gain > 0 : this.best === undefined || gain < 0
     this.worse = better ? 0 : this.worse + 1
     if (better) this.best = { step: this.step, metrics, prompt }
     return better

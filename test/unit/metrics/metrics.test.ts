@@ -1,49 +1,157 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { computeMetrics, METRIC_NAMES, type Metric } from '../../../src/metrics/index.js'
+import { checkMetrics, computeMetrics, higherIsBetter, METRIC_NAMES, type Metric, type MetricChoice } from '../../../src/metrics/index.js'
 
-const predictions = ['cat', 'cat', 'dog', 'bird', 'The  Cat!']
-const targets = ['cat', 'dog', 'dog', 'cat', 'cat']
+interface Case {
+  predictions: string[]
+  targets: string[]
+  scores: Record<string, number>
+}
+
+const cases = JSON.parse(readFileSync(new URL('../../fixtures/metrics/metrics.json', import.meta.url), 'utf8')) as Case[]
+
+function compute(choices: readonly MetricChoice[], predictions: string[], targets: string[], fields: Record<string, unknown>[] = []) {
+  const rows = targets.map((target, i) => ({ ...fields[i], input: '', target }))
+  return computeMetrics(choices, { predictions, targets, rows, describe: (row) => `Row ${row}` })
+}
+
+describe('equal to the reference implementations (test/fixtures/metrics)', () => {
+  it.each(cases.flatMap((each, i) => Object.keys(each.scores).map((name) => [i, name] as const)))('case %i: %s', async (i, name) => {
+    const { predictions, targets, scores } = cases[i]!
+    const result = await compute([name], predictions, targets)
+    expect(result[name]).toBeCloseTo(scores[name]!, 12)
+  })
+
+  it('has every metric in one of the cases, but those that need a group', () => {
+    const covered = new Set(cases.flatMap(({ scores }) => Object.keys(scores)))
+    expect(METRIC_NAMES.filter((name) => !covered.has(name))).toEqual(['multirc', 'record'])
+  })
+})
 
 describe('computeMetrics', () => {
-  it('accuracy: the same text', () => {
-    expect(computeMetrics(['accuracy'], predictions, targets)).toEqual({ accuracy: 0.4 })
+  const predictions = ['cat', 'cat', 'dog', 'bird', 'The  Cat!']
+  const targets = ['cat', 'dog', 'dog', 'cat', 'cat']
+
+  it('accuracy and exactMatch', async () => {
+    expect(await compute(['accuracy', 'exactMatch'], predictions, targets)).toEqual({ accuracy: 0.4, exactMatch: 0.6 })
+    expect(await compute(['exactMatch'], ['theatre', 'a.b', ''], ['atre', 'ab', 'the'])).toEqual({ exactMatch: 2 / 3 })
   })
 
-  it('exactMatch: the same but for case, punctuation, articles and white space', () => {
-    expect(computeMetrics(['exactMatch'], predictions, targets)).toEqual({ exactMatch: 0.6 })
-    expect(computeMetrics(['exactMatch'], ['theatre', 'a.b', ''], ['atre', 'ab', 'the'])).toEqual({ exactMatch: 2 / 3 })
+  it('takes the best of several right answers', async () => {
+    const fields = [{ answers: ['Rome', 'the city of Rome'] }]
+    expect(await compute(['exactMatch', 'tokenF1'], ['city of rome'], ['Rome'], fields)).toEqual({ exactMatch: 1, tokenF1: 1 })
+    expect(await compute(['exactMatch', 'tokenF1'], ['city rome'], ['Rome'], fields)).toEqual({ exactMatch: 0, tokenF1: 0.8 })
   })
 
-  it('macroF1: the mean of F1 over the targets that occur', () => {
-    // cat: 1 right of 2 predicted and 3 actual, 2 / 5; dog: 1 of 1 and 2, 2 / 3.
-    expect(computeMetrics(['macroF1'], predictions, targets).macroF1).toBeCloseTo((2 / 5 + 2 / 3) / 2, 12)
+  it('multirc: F1 over all answers and whole questions; record: one row a question', async () => {
+    const groups = [{ group: 1 }, { group: 1 }, { group: 2 }, { group: 2 }]
+    // yes: 2 right of 3 given and 2 wanted; question 1 is all right, question 2 is not.
+    const given = ['yes', 'no', 'yes', 'yes']
+    const multirc = await compute(['multirc'], given, ['yes', 'no', 'no', 'yes'], groups)
+    expect(multirc).toEqual({ multirc: (0.8 + 0.5) / 2, 'multirc.f1a': 0.8, 'multirc.exactMatch': 0.5 })
+    const named = await compute(['multirc:no'], given, ['yes', 'no', 'no', 'yes'], groups)
+    expect(Object.keys(named)).toEqual(['multirc:no', 'multirc:no.f1a', 'multirc:no.exactMatch'])
+    const answers = groups.map(({ group }) => ({ group, answers: group === 1 ? ['x', 'y'] : ['z'] }))
+    expect(await compute(['record'], ['y', 'none', 'no', 'z'], ['x', 'y', 'z', 'z'], answers)).toEqual({
+      ...{ record: 0.5, 'record.exactMatch': 0.5, 'record.f1': 0.5 },
+    })
   })
 
-  it('is 1 for every metric where all is right, and never leaves [0, 1]', () => {
-    const rows = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c', ''), fc.constantFrom('a', 'b', 'c')), { minLength: 1 })
-    fc.assert(
-      fc.property(rows, (pairs) => {
+  it('counts a correlation of outputs that are no numbers, and of outputs that are all one', async () => {
+    const { pearson } = await compute(['pearson'], ['1', 'word', '3'], ['1', '2', '3'])
+    expect(pearson).toBeCloseTo(0.5, 12) // of 1, -1, 3
+    expect(await compute(['pearson', 'spearman'], ['', '', ''], ['1', '2', '3'])).toEqual({ pearson: 0, spearman: 0 })
+  })
+
+  it('keeps its bounds, is 1 where all is right, and knows nothing of the order of rows', async () => {
+    const names = METRIC_NAMES.filter((name) => !['f1', 'pearson', 'spearman', 'multirc', 'record', 'invalid'].includes(name))
+    const word = fc.constantFrom('a', 'b c', 'the', 'x y z w', '', 'Ünï', '3.5,', '\u{1f600} .', '&amp;', 'constructor')
+    const rows = fc.array(fc.tuple(word, word), { minLength: 1, maxLength: 20 })
+    await fc.assert(
+      fc.asyncProperty(rows, async (pairs) => {
         const [given, wanted] = [pairs.map(([first]) => first), pairs.map(([, second]) => second)]
-        expect(Object.values(computeMetrics(METRIC_NAMES, wanted, wanted))).toEqual(METRIC_NAMES.map(() => 1))
-        for (const value of Object.values(computeMetrics(METRIC_NAMES, given, wanted))) {
-          expect(value).toBeGreaterThanOrEqual(0)
-          expect(value).toBeLessThanOrEqual(1)
+        const result = await compute(names, given, wanted)
+        for (const [name, value] of Object.entries(result)) {
+          expect(value).toBeGreaterThanOrEqual(name === 'matthews' ? -1 : 0)
+          expect(value).toBeLessThanOrEqual(1 + 1e-12)
         }
+        const turned = await compute(names, given.toReversed(), wanted.toReversed())
+        for (const name of Object.keys(result)) expect(turned[name]).toBeCloseTo(result[name]!, 12)
+        const right = await compute(['accuracy', 'exactMatch', 'macroF1', 'microF1', 'weightedF1', 'cb', 'invalid'], wanted, wanted)
+        const ones = { accuracy: 1, exactMatch: 1, macroF1: 1, microF1: 1, cb: 1, 'cb.accuracy': 1, 'cb.macroF1': 1 }
+        expect({ ...right, weightedF1: 1 }).toEqual({ ...ones, weightedF1: 1, invalid: 0 })
+        expect(right.weightedF1).toBeCloseTo(1, 12)
       }),
     )
   })
 
-  it('takes functions, of one number under their name and of several under theirs', () => {
+  it("takes one's own: functions, definitions, promises, several numbers, the rows' fields", async () => {
     const length: Metric = (given) => given.join('').length
     const both: Metric = () => ({ precision: 0.5, recall: 0.25 })
-    expect(computeMetrics([length, 'accuracy', both], ['ab'], ['ab'])).toEqual({ length: 2, accuracy: 1, precision: 0.5, recall: 0.25 })
+    const later = {
+      name: 'sum',
+      compute: async (_: unknown, __: unknown, rows: readonly Record<string, unknown>[]) => Number(rows[0]!.weight),
+    }
+    expect(await compute([length, 'accuracy', both, later], ['ab'], ['ab'], [{ weight: 3 }])).toEqual({
+      ...{ length: 2, accuracy: 1, precision: 0.5, recall: 0.25, sum: 3 },
+    })
   })
 
-  it('refuses what is no metric', () => {
-    expect(() => computeMetrics(['rouge'], ['a'], ['a'])).toThrow(/no metric "rouge". Known are accuracy, exactMatch, macroF1/)
-    expect(() => computeMetrics(['toString'], ['a'], ['a'])).toThrow(/no metric/)
-    expect(() => computeMetrics([() => 1], ['a'], ['a'])).toThrow(/needs a name/)
-    expect(() => computeMetrics(['accuracy', 'accuracy'], ['a'], ['a'])).toThrow(/twice/)
+  it('knows which way is better', () => {
+    const error = { name: 'error', compute: () => 1, higherIsBetter: false }
+    expect(['accuracy', 'invalid', 'error'].map((name) => higherIsBetter(['accuracy', 'invalid', error], name))).toEqual([
+      true,
+      false,
+      false,
+    ])
+  })
+
+  it.each<[MetricChoice, RegExp]>([
+    ['rouge', /no metric "rouge". Known are accuracy, exactMatch/],
+    ['toString', /no metric/],
+    ['bleu:4', /takes nothing after a colon/],
+    [() => 1, /needs a name/],
+    [{ name: 'x' } as unknown as MetricChoice, /function, or \{ name, compute \}/],
+    [{ name: 'mine', compute: () => Number.NaN }, /'mine' gave NaN/],
+    [{ name: 'mine', compute: () => undefined as unknown as number }, /'mine' gave undefined/],
+  ])('refuses %s', async (choice, message) => {
+    await expect(compute([choice], ['a'], ['a'])).rejects.toThrow(message)
+    await expect(compute(['accuracy', 'accuracy'], ['a'], ['a'])).rejects.toThrow(/twice/)
+  })
+})
+
+describe('checkMetrics', () => {
+  const check = (name: string, targets: string[], labels?: string[]) =>
+    checkMetrics([name], {
+      targets,
+      labels,
+      rows: targets.map((target) => ({ input: '', target })),
+      describe: (row) => `dev.jsonl, line ${row + 1}`,
+    })
+
+  it.each([
+    ['pearson', ['1.5', 'good'], /'pearson' .*numbers, but the target of dev.jsonl, line 2 is "good"/],
+    ['spearman', [' '], /dev.jsonl, line 1/],
+    ['pearson', ['2', '2.0'], /targets that differ/],
+    ['f1', ['a', 'b', 'c'], /two classes, but there are 3; the third is "c" of dev.jsonl, line 3/],
+    ['f1', ['good', 'bad'], /which is positive is not told. Write 'f1:LABEL'/],
+    ['f1:none', ['good', 'bad'], /which is positive/],
+    ['multirc', ['yes', 'no'], /dev.jsonl, line 1 has no field "group"/],
+    ['record', ['x'], /no field "group"/],
+  ])('%s of %j', (name, targets, message) => {
+    expect(() => check(name, targets)).toThrow(message)
+    expect(() => check(name, targets)).toThrow(expect.objectContaining({ code: 'DATA_METRIC_UNFIT' }))
+  })
+
+  it('finds the positive class', () => {
+    for (const classes of [
+      ['no', 'yes'],
+      ['True', 'False'],
+      ['equivalent', 'not_equivalent'],
+    ])
+      check('f1', classes)
+    check('f1:good', ['good', 'bad'])
+    check('f1', ['yes'], ['no', 'yes'])
   })
 })
