@@ -1,14 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FileError, TokenizerError } from '../errors.js'
+import { ByteTokenizer } from './bytes.js'
 import { HuggingFaceTokenizer } from './huggingface.js'
 import { SentencePieceTokenizer } from './sentencepiece.js'
 import type { TokenizerConfig } from './special-tokens.js'
 import type { Refuse, Tokenizer } from './tokenizer.js'
 
 /**
- * The tokenizer of a model folder: from `spiece.model` if it is there, else from `tokenizer.json`; `null` if neither is. `tokenizer_config.json` beside
- * them gives the number of sentinels and the spelling of special tokens.
+ * The tokenizer of a model folder: from `spiece.model` if it is there, else from `tokenizer.json`, else that of bytes where `tokenizer_config.json` or
+ * `config.json` names ByT5's; `null` if there is none. `tokenizer_config.json` gives the number of sentinels and the spelling of special tokens.
  *
  * @throws TokenizerError `TOKENIZER_INVALID` for a file that is not what its name says, `TOKENIZER_UNSUPPORTED` for a SentencePiece model that is not
  * Unigram where there is no `tokenizer.json` to take instead
@@ -17,7 +18,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer | null> {
   const config = ((await readJson(join(folder, 'tokenizer_config.json'))) ?? {}) as TokenizerConfig
   const path = join(folder, 'spiece.model')
   const pieces = await readIfThere(path)
-  if (!pieces) return loadJson(folder, config)
+  if (!pieces) return (await loadJson(folder, config)) ?? ((await namesBytes(folder, config)) ? new ByteTokenizer(config) : null)
   try {
     return await SentencePieceTokenizer.create(pieces, { config, refuse: refusing(path), refuseKind: refusingKind(path) })
   } catch (error) {
@@ -26,6 +27,16 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer | null> {
     throw error
   }
 }
+
+/** ByT5 has no file of its own, and its `model_type` is t5: it is known by the name of its tokenizer's class. */
+export async function namesBytes(folder: string, config: TokenizerConfig = {}): Promise<boolean> {
+  const { tokenizer_class: name } = config.tokenizer_class
+    ? config
+    : (((await readJson(join(folder, 'config.json')).catch(() => null)) ?? {}) as TokenizerConfig)
+  return name === BYTES
+}
+
+const BYTES = 'ByT5Tokenizer'
 
 async function loadJson(folder: string, config: TokenizerConfig): Promise<Tokenizer | null> {
   const path = join(folder, 'tokenizer.json')

@@ -6,20 +6,23 @@ export interface SpecialToken {
   special: boolean
 }
 
+type Spelling = string | { content: string } | null
+
 /** The parts of tokenizer_config.json that matter here. */
 export interface TokenizerConfig {
+  tokenizer_class?: string
   extra_ids?: number
-  eos_token?: string | { content: string }
-  pad_token?: string | { content: string }
-  unk_token?: string | { content: string }
+  eos_token?: Spelling
+  pad_token?: Spelling
+  unk_token?: Spelling
   added_tokens_decoder?: Record<string, { content: string; special?: boolean }>
 }
 
 const DEFAULT_SENTINELS = 100
 
 /** `config.eos_token` and its like are a string or an object around one. */
-export function spellingOf(token: string | { content: string } | undefined, fallback: string): string {
-  return (typeof token === 'object' ? token.content : token) ?? fallback
+export function spellingOf(token: Spelling | undefined, fallback: string): string {
+  return (typeof token === 'object' ? token?.content : token) ?? fallback
 }
 
 /**

@@ -38,7 +38,7 @@ std::string converted(const std::string& folder, const TempFolder& temp, const s
 }  // namespace
 
 TEST(archiveRoundTrip) {
-  for (const char* family : {"t5-v1.0", "t5-v1.1"}) {
+  for (const char* family : {"t5-v1.0", "t5-v1.1", "umt5", "ul2", "madlad400"}) {
     const TempFolder temp;
     const std::string path = converted(fixture::folder(family), temp);
     CHECK_EQ(temp.count(), 1u);
@@ -65,7 +65,7 @@ TEST(archiveInBfloat16KeepsTheFingerprint) {
 }
 
 TEST(archiveRunsByItsOwnCode) {
-  for (const char* family : {"t5-v1.0", "t5-v1.1"}) {
+  for (const char* family : {"t5-v1.0", "t5-v1.1", "umt5", "ul2", "madlad400"}) {
     const TempFolder temp;
     const std::string path = converted(fixture::folder(family), temp);
     const fixture::Answers answers(family);

@@ -10,6 +10,7 @@
 #include "core/prompt/prefix.h"
 #include "fixture.h"
 
+using fixture::kFamilies;
 using softprompt::Executor;
 using softprompt::GenerateOptions;
 using softprompt::Generation;
@@ -18,8 +19,6 @@ using softprompt::TokenRows;
 
 namespace {
 
-constexpr const char* kFamilies[] = {"t5-v1.0", "t5-v1.1"};
-constexpr int32_t kEos = 1;
 constexpr int64_t kNewTokens = 10;  // the fixtures' max_new_tokens
 
 // Row `row` of int64 [rows, n], up to the first `fill`.
@@ -40,11 +39,12 @@ TokenRows rowsOf(const at::Tensor& ids, int64_t fill) {
 }
 
 // Hugging Face's greedy ids: without the start token, up to </s>.
-std::vector<int32_t> expectedTokens(const at::Tensor& greedy, int64_t row) {
+std::vector<int32_t> expectedTokens(const fixture::Answers& answers, const char* name, int64_t row) {
+  const at::Tensor& greedy = answers[name];
   std::vector<int32_t> out;
   for (int64_t i = 1; i < greedy.size(1); ++i) {
     out.push_back(static_cast<int32_t>(greedy[row][i].item<int64_t>()));
-    if (out.back() == kEos) break;
+    if (out.back() == answers.config.eosTokenId) break;
   }
   return out;
 }
@@ -53,7 +53,7 @@ std::vector<int32_t> expectedTokens(const at::Tensor& greedy, int64_t row) {
 PromptedRows plainAndPrompted(const fixture::Answers& answers) {
   PromptedRows rows;
   rows.prompts = {answers["prompt"]};
-  const TokenRows inputs = rowsOf(answers["input_ids"], 0);
+  const TokenRows inputs = rowsOf(answers["input_ids"], answers.config.padTokenId);
   for (const int32_t prompt : {-1, 0})
     for (int64_t row = 0; row < inputs.size(); ++row) {
       rows.inputs.append(inputs.row(row));
@@ -100,8 +100,8 @@ TEST(decode_parity_greedy_ids) {
     softprompt::NeverYields never;
     const std::vector<Generation> mixed = decode(*loaded.executor, plainAndPrompted(answers), never);
     for (int64_t row = 0; row < 4; ++row) {
-      CHECK(mixed[row].tokens == expectedTokens(answers["plain.greedy"], row));
-      CHECK(mixed[4 + row].tokens == expectedTokens(answers["prompted.greedy"], row));
+      CHECK(mixed[row].tokens == expectedTokens(answers, "plain.greedy", row));
+      CHECK(mixed[4 + row].tokens == expectedTokens(answers, "prompted.greedy", row));
     }
   }
 }
@@ -150,7 +150,7 @@ TEST(decode_within_a_forward_and_backward_changes_nothing) {
   const auto loaded = fixture::load(fixture::folder("t5-v1.1"));
   const fixture::Answers answers("t5-v1.1");
   const PromptedRows rows = plainAndPrompted(answers);
-  const TokenRows inputs = rowsOf(answers["input_ids"], 0);
+  const TokenRows inputs = rowsOf(answers["input_ids"], answers.config.padTokenId);
   const auto gradient = [&](softprompt::YieldPoint& yieldPoint) {
     const at::Tensor prompt = answers["prompt"].detach().clone().requires_grad_(true);
     softprompt::Pass pass{yieldPoint};

@@ -9,6 +9,7 @@
 #include "check.h"
 #include "fixture.h"
 
+using fixture::kFamilies;
 using softprompt::Cancelled;
 using softprompt::Encoded;
 using softprompt::Executor;
@@ -16,8 +17,6 @@ using softprompt::Pass;
 using softprompt::YieldPoint;
 
 namespace {
-
-constexpr const char* kFamilies[] = {"t5-v1.0", "t5-v1.1"};
 
 // Counts its pauses and cancels at one of them.
 class CountingYield final : public YieldPoint {
@@ -53,7 +52,7 @@ TEST(executorLogits) {
     Pass pass{yieldPoint};
     CHECK_CLOSE(teacherForced(*loaded.executor, answers, {}, pass), answers["plain.logits"], 1e-5);
     CHECK_CLOSE(teacherForced(*loaded.executor, answers, answers["prompt"], pass), answers["prompted.logits"], 1e-5);
-    CHECK_EQ(yieldPoint.pauses, 2 * (4 + 3));
+    CHECK_EQ(yieldPoint.pauses, 2 * (answers.config.numLayers + 1 + answers.config.numDecoderLayers + 1));
   }
 }
 
@@ -70,15 +69,17 @@ TEST(executorPromptGradient) {
     loss.backward();
     CHECK_CLOSE(prompt.grad() / answers["prompted.prompt_gradient"].abs().max(),
                 answers["prompted.prompt_gradient"] / answers["prompted.prompt_gradient"].abs().max(), 1e-4);
-    CHECK(yieldPoint.pauses >= forward + 6);  // every layer but the decoder's first, whose input needs no gradient
+    // Every layer but the decoder's first, whose input needs no gradient.
+    CHECK(yieldPoint.pauses >= forward + answers.config.numLayers + 1 + answers.config.numDecoderLayers);
     for (const auto& [name, parameter] : loaded.executor->parameters()) {
       CHECK(!parameter.requires_grad() && !parameter.grad().defined());
     }
   }
 }
 
-// The fixtures' random networks amplify rounding: in bfloat16 Hugging Face differs from its own float32 answers by 4 %
-// (t5-v1.0) and 12 % (t5-v1.1) in the logits, and by 20 % and 80 % in the gradient, which so tells little of t5-v1.1.
+// Two of the fixtures' random networks amplify rounding: in bfloat16 Hugging Face differs from its own float32 answers
+// by 4 % (t5-v1.0) and 12 % (t5-v1.1) in the logits, and by 20 % and 80 % in the gradient, which so tells little of
+// t5-v1.1. The others are calm.
 TEST(executorBfloat16) {
   for (const char* family : kFamilies) {
     const auto loaded = fixture::load(fixture::folder(family), "bfloat16");
@@ -88,11 +89,12 @@ TEST(executorBfloat16) {
     CHECK(loaded.executor->dtype() == at::kBFloat16);
     const at::Tensor prompt = answers["prompt"].clone().requires_grad_(true);
     const at::Tensor logits = teacherForced(*loaded.executor, answers, prompt, pass);
-    CHECK(distance(logits, answers["prompted.logits"]) < 0.3);
+    const bool isCalm = !std::string(family).starts_with("t5-v");
+    CHECK(distance(logits, answers["prompted.logits"]) < (isCalm ? 2e-2 : 0.3));
     lossOf(logits, answers).backward();
     CHECK(prompt.grad().scalar_type() == at::kFloat);
-    if (std::string(family) == "t5-v1.0") {
-      CHECK(distance(prompt.grad(), answers["prompted.prompt_gradient"]) < 0.3);
+    if (isCalm || std::string(family) == "t5-v1.0") {
+      CHECK(distance(prompt.grad(), answers["prompted.prompt_gradient"]) < (isCalm ? 6e-2 : 0.3));
     }
   }
 }
@@ -123,7 +125,7 @@ TEST(executorStepEqualsTeacherForcing) {
     const Encoded encoded = fixture::encode(model, answers, answers["prompt"], pass);
     // Longer than a new cache's capacity; rows reordered and dropped on the way.
     at::Tensor ids = (at::arange(4 * 40, at::kLong) * 7 % 113 + 3).view({4, 40});
-    ids.select(1, 0).zero_();
+    ids.select(1, 0).fill_(answers.config.decoderStartTokenId);
     const at::Tensor expected = model.decode(ids, encoded, pass);
     auto cache = model.startCache(encoded, pass);
     at::Tensor rows = at::arange(4, at::kLong);
@@ -151,7 +153,8 @@ TEST(executorGreedy) {
     for (int64_t t = 0; t + 1 < expected.size(1); ++t) {
       const at::Tensor next = model.logits(model.step(expected.select(1, t), *cache, pass)).argmax(-1);
       for (int64_t row = 0; row < next.size(0); ++row) {
-        if (expected[row][t].item<int64_t>() == 1 || (t > 0 && expected[row][t].item<int64_t>() == 0)) continue;
+        const int64_t last = expected[row][t].item<int64_t>();
+        if (t > 0 && (last == answers.config.eosTokenId || last == answers.config.padTokenId)) continue;
         CHECK_EQ(next[row].item<int64_t>(), expected[row][t + 1].item<int64_t>());
       }
     }

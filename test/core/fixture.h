@@ -1,6 +1,7 @@
 // The checkpoints of test/fixtures with Hugging Face's answers (test/fixtures/README.md).
 #pragma once
 
+#include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
@@ -9,7 +10,9 @@
 #include <map>
 #include <string>
 
+#include "core/checkpoint/read_file.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/t5/config.h"
 #include "core/t5/load.h"
 
 namespace fixture {
@@ -27,19 +30,25 @@ inline softprompt::LoadedModel load(const std::string& path, const std::string& 
   return softprompt::loadModel(options, never);
 }
 
+inline constexpr const char* kFamilies[] = {"t5-v1.0", "t5-v1.1", "flan-t5", "mt5",      "byt5",
+                                            "umt5",    "pile-t5", "ul2",     "madlad400"};
+
 struct Answers {
-  explicit Answers(const std::string& family) {
+  explicit Answers(const std::string& family)
+      : config(softprompt::parseConfig(softprompt::readText(folder(family) + "/config.json"), family)) {
     const softprompt::SafetensorsFile file(folder(family) + "/answers.safetensors");
     for (const auto& info : file.tensors()) tensors[info.name] = file.read(info.name);
   }
   const at::Tensor& operator[](const std::string& name) const { return tensors.at(name); }
   at::Tensor mask() const { return tensors.at("attention_mask").to(at::kBool); }
-  // The labels shifted right behind the start token 0; -100 becomes 0, as in Hugging Face's code.
+  // The labels shifted right behind the start token; -100 becomes padding, as in Hugging Face's code.
   at::Tensor decoderIds() const {
     const at::Tensor labels = tensors.at("labels");
-    const at::Tensor start = at::full({labels.size(0), 1}, 0, labels.options());
-    return at::cat({start, labels.narrow(1, 0, labels.size(1) - 1).clamp_min(0)}, 1);
+    const at::Tensor start = at::full({labels.size(0), 1}, config.decoderStartTokenId, labels.options());
+    const at::Tensor kept = labels.narrow(1, 0, labels.size(1) - 1);
+    return at::cat({start, kept.masked_fill(kept == -100, config.padTokenId)}, 1);
   }
+  softprompt::T5Config config;
   std::map<std::string, at::Tensor> tensors;
 };
 

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-export const FAMILIES = ['t5-v1.0', 't5-v1.1'] as const
+export const FAMILIES = ['t5-v1.0', 't5-v1.1', 'flan-t5', 'mt5', 'byt5', 'umt5', 'pile-t5', 'ul2', 'madlad400'] as const
+
+/** Those whose random networks do not amplify rounding, so that bfloat16 says something. */
+export const CALM = FAMILIES.slice(2)
+
+/** Those with answers for very long and very short rows and prompts. */
+export const WITH_EDGES = ['flan-t5', 'umt5'] as const
 
 export const folderOf = (family: string): string => fileURLToPath(new URL(`../fixtures/${family}`, import.meta.url))
 
@@ -13,9 +19,11 @@ interface Tensor {
 /** What Hugging Face answers for a checkpoint of test/fixtures (its README lists the tensors). */
 export class Answers {
   readonly #tensors = new Map<string, Tensor>()
+  readonly eosTokenId: number
 
-  constructor(family: string) {
-    const bytes = readFileSync(`${folderOf(family)}/answers.safetensors`)
+  constructor(family: string, file = 'answers') {
+    this.eosTokenId = JSON.parse(readFileSync(`${folderOf(family)}/config.json`, 'utf8')).eos_token_id
+    const bytes = readFileSync(`${folderOf(family)}/${file}.safetensors`)
     const start = 8 + Number(bytes.readBigUInt64LE(0))
     const header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> = JSON.parse(
       bytes.toString('utf8', 8, start),
@@ -53,12 +61,18 @@ export class Answers {
     return this.ids('labels').map((row) => row.filter((id) => id >= 0))
   }
 
-  /** Greedy ids of `name` ('plain' or 'prompted') without the start token, up to and with </s>. */
-  greedy(name: string): number[][] {
-    return this.ids(`${name}.greedy`).map((row) => {
-      const end = row.indexOf(1)
+  /** Ids of `name` ('plain' or 'prompted') without the start token, up to and with </s>: greedy ones, or the best of four beams. */
+  generated(name: string, how: 'greedy' | 'beams' = 'greedy'): number[][] {
+    return this.ids(`${name}.${how}`).map((row) => {
+      const end = row.indexOf(this.eosTokenId)
       return row.slice(1, end < 0 ? row.length : end + 1)
     })
+  }
+
+  /** A soft prompt, row-major, and its shape. */
+  prompt(name = 'prompt'): { data: Float32Array; shape: { rows: number; dModel: number } } {
+    const [rows, dModel] = this.shape(name) as [number, number]
+    return { data: this.floats(name), shape: { rows, dModel } }
   }
 
   /** The log-probabilities of each row's target tokens, from the logits of `name`. */

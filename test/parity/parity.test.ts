@@ -1,9 +1,10 @@
 // Through the public API: the same answers as Hugging Face's, for every family of test/fixtures.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Generation, type QueryRow, SoftPrompt, T5 } from '../../src/index.js'
-import { Answers, FAMILIES, folderOf, relativeDifference } from './answers.js'
+import { Answers, CALM, FAMILIES, folderOf, relativeDifference, WITH_EDGES } from './answers.js'
 
 const TOLERANCE = 1e-4
+const BFLOAT16_TOLERANCE = 2e-2
 const NEW_TOKENS = 10 // the fixtures' max_new_tokens
 
 describe.each(FAMILIES)('%s equals Hugging Face', (family) => {
@@ -20,10 +21,7 @@ describe.each(FAMILIES)('%s equals Hugging Face', (family) => {
   it('in loss and prompt gradient', async () => {
     const { loss, gradient } = await t5.gradient(examples, { prompt, loss: { reduction: 'mean' } })
     expect(relativeDifference([loss], answers.floats('prompted.loss'))).toBeLessThan(TOLERANCE)
-    const expected = answers.floats('prompted.prompt_gradient')
-    const largest = Math.max(...expected.map(Math.abs))
-    const scaled = (values: Float32Array) => values.map((value) => value / largest)
-    expect(relativeDifference(scaled(gradient), scaled(expected))).toBeLessThan(TOLERANCE)
+    expectGradient(gradient, answers.floats('prompted.prompt_gradient'))
   })
 
   it('in the sum of the loss over target tokens', async () => {
@@ -35,9 +33,9 @@ describe.each(FAMILIES)('%s equals Hugging Face', (family) => {
   it('in greedy ids, rows with and without a prompt in one batch', async () => {
     const queries = answers.inputs.flatMap((input) => [{ input }, { input, prompt }])
     const found = await t5.generate(queries, { maxNewTokens: NEW_TOKENS })
-    expect(found.filter((_, i) => i % 2 === 0).map(tokensOf)).toEqual(answers.greedy('plain'))
-    expect(found.filter((_, i) => i % 2 === 1).map(tokensOf)).toEqual(answers.greedy('prompted'))
-    for (const { tokens, finishReason } of found) expect(finishReason).toBe(tokens.at(-1) === 1 ? 'eos' : 'length')
+    expect(found.filter((_, i) => i % 2 === 0).map(tokensOf)).toEqual(answers.generated('plain'))
+    expect(found.filter((_, i) => i % 2 === 1).map(tokensOf)).toEqual(answers.generated('prompted'))
+    for (const { tokens, finishReason } of found) expect(finishReason).toBe(tokens.at(-1) === answers.eosTokenId ? 'eos' : 'length')
   })
 
   it.each(['plain', 'prompted'] as const)('in the log-probability of every target token, %s', async (name) => {
@@ -68,6 +66,50 @@ describe.each(FAMILIES)('%s equals Hugging Face', (family) => {
     }
   })
 })
+
+describe.each(CALM)('%s in bfloat16 is near to float32', (family) => {
+  it('in loss and log-probabilities', async () => {
+    const answers = new Answers(family)
+    const { data, shape } = answers.prompt()
+    const prompt = SoftPrompt.fromArray(data, shape)
+    const examples = answers.inputs.map((input, i) => ({ input, target: answers.targets[i] as number[] }))
+    await using t5 = await T5.load(folderOf(family), { device: 'cpu', dtype: 'bfloat16' })
+    const { loss } = await t5.gradient(examples, { prompt, loss: { reduction: 'mean' } })
+    expect(relativeDifference([loss], answers.floats('prompted.loss'))).toBeLessThan(BFLOAT16_TOLERANCE)
+    const scores = await t5.score(examples, { prompt })
+    answers.logProbs('prompted').forEach((expected, i) => {
+      expect(relativeDifference((scores[i] as (typeof scores)[number]).tokenLogProbs, expected)).toBeLessThan(BFLOAT16_TOLERANCE)
+    })
+  })
+})
+
+describe.each(WITH_EDGES)('%s equals Hugging Face on rows of 512 tokens and of 1', (family) => {
+  const answers = new Answers(family, 'edges')
+  let t5: T5
+  beforeAll(async () => {
+    t5 = await T5.load(folderOf(family), { device: 'cpu', dtype: 'float32' })
+  })
+  afterAll(() => t5?.dispose())
+
+  it.each([1, 150])('behind a prompt of %i rows', async (rows) => {
+    const { data, shape } = answers.prompt(`prompt${rows}`)
+    const prompt = SoftPrompt.fromArray(data, shape)
+    const examples = answers.inputs.map((input, i) => ({ input, target: answers.targets[i] as number[] }))
+    expect(examples.map(({ input }) => input.length)).toEqual([512, 1])
+    const { loss, gradient } = await t5.gradient(examples, { prompt, loss: { reduction: 'mean' } })
+    expect(relativeDifference([loss], answers.floats(`prompt${rows}.loss`))).toBeLessThan(TOLERANCE)
+    expectGradient(gradient, answers.floats(`prompt${rows}.prompt_gradient`))
+    const found = await t5.generate(answers.inputs, { prompt, maxNewTokens: NEW_TOKENS })
+    expect(found.map(tokensOf)).toEqual(answers.generated(`prompt${rows}`))
+  })
+})
+
+/** Relative to the largest of its numbers, which may all be small. */
+function expectGradient(found: Float32Array, expected: Float32Array): void {
+  const largest = Math.max(...expected.map(Math.abs))
+  const scaled = (values: Float32Array) => values.map((value) => value / largest)
+  expect(relativeDifference(scaled(found), scaled(expected))).toBeLessThan(TOLERANCE)
+}
 
 describe('a row is answered for itself', () => {
   const answers = new Answers('t5-v1.1')
