@@ -6,6 +6,7 @@ export {
   classOfCode,
   DataError,
   FileError,
+  HubError,
   InternalError,
   LibTorchError,
   ModelError,

@@ -9,6 +9,7 @@ export {
   ERROR_CODES,
   type ErrorCode,
   FileError,
+  HubError,
   InternalError,
   LibTorchError,
   ModelError,
@@ -21,6 +22,7 @@ export {
 export type { EvaluateOptions, Evaluation, Prediction } from './evaluate.js'
 export type { Generation, Usage } from './generate.js'
 export type { Gradient, GradientOptions } from './gradient.js'
+export { type Pulled, type PullOptions, type PullProgress, pull } from './hub/pull.js'
 export { type Inspection, inspectFile } from './inspect.js'
 export type { Device, LoadOptions, LoadProgress } from './load.js'
 export type { Metric, MetricChoice, MetricDefinition, MetricResult, MetricRow } from './metrics/index.js'

@@ -8,6 +8,7 @@ import { evaluateCommand } from './commands/evaluate.js'
 import { generateCommand } from './commands/generate.js'
 import { inspectCommand } from './commands/inspect.js'
 import { libtorchCommand } from './commands/libtorch.js'
+import { pullCommand } from './commands/pull.js'
 import { tuneCommand } from './commands/tune.js'
 import { ExitCode, exitCodeOf, explain } from './failure.js'
 
@@ -34,6 +35,7 @@ function program(): Command {
   const commands = [
     demoCommand,
     doctorCommand,
+    pullCommand,
     tuneCommand,
     generateCommand,
     evaluateCommand,

@@ -45,6 +45,11 @@ export class FileError extends SoftPromptError {
   static override readonly className = 'FileError'
 }
 
+/** `HUB_*`: fetching a model from the Hugging Face hub. */
+export class HubError extends SoftPromptError {
+  static override readonly className = 'HubError'
+}
+
 /** `LIBTORCH_*`, `ADDON_*`: the native parts that the package stands on. */
 export class LibTorchError extends SoftPromptError {
   static override readonly className = 'LibTorchError'
@@ -74,6 +79,7 @@ const CLASS_OF_PREFIX: Record<string, typeof SoftPromptError> = {
   TUNE: TuneError,
   CHECKPOINT: CheckpointError,
   FILE: FileError,
+  HUB: HubError,
   LIBTORCH: LibTorchError,
   ADDON: LibTorchError,
   CANCELLED: CancelledError,

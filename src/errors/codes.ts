@@ -57,6 +57,14 @@ export const ERROR_CODES = {
   FILE_WRITE: 'A file could not be written; what was there before is untouched.',
   FILE_NOT_WRITABLE: 'An output path that cannot be written to, found before the work began.',
 
+  HUB_NOT_FOUND: 'The hub has no model, revision or needed file of that name.',
+  HUB_UNAUTHORIZED: 'The hub refuses the token, or shows the model to nobody without one.',
+  HUB_GATED: 'The model is given only to accounts that have accepted its terms.',
+  HUB_OFFLINE: 'The model is not in the local cache, and HF_HUB_OFFLINE forbids to fetch it.',
+  HUB_NETWORK: 'The hub could not be reached, or a download broke off; what has arrived is kept.',
+  HUB_HASH: 'A file that arrived is not the one that the hub announced.',
+  HUB_RESPONSE: 'A server that does not answer as a hub does, or a repository that contradicts itself.',
+
   LIBTORCH_NOT_FOUND: 'No LibTorch on this machine in any of the places that are searched.',
   LIBTORCH_BROKEN: 'A LibTorch was found but could not be opened.',
   LIBTORCH_DOWNLOAD: 'LibTorch could not be downloaded.',

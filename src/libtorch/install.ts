@@ -2,10 +2,9 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import lockfile from 'proper-lockfile'
+import { type DownloadOptions, download } from '../download.js'
 import { LibTorchError } from '../errors.js'
-import { type DownloadOptions, download } from './download.js'
+import { lock } from '../lock.js'
 import type { FoundLibtorch } from './find.js'
 import { cachedLibtorch, inspectFolder, MARKER, type Marker, readMarker } from './folder.js'
 import { pipArguments, pipDownload } from './pip.js'
@@ -50,7 +49,7 @@ export async function installLibtorch(options: InstallOptions = {}): Promise<Fou
   if (ready) return finish(ready, false)
 
   await mkdir(dirname(place), { recursive: true })
-  const unlock = await lock(place, report, options.signal)
+  const unlock = await lock(place, () => report({ status: 'waiting', folder: place }), options.signal)
   try {
     const other = installed(place)
     if (other) return finish(other, false)
@@ -193,19 +192,6 @@ async function writeThrough(path: string, text: string): Promise<void> {
     await handle.sync()
   } finally {
     await handle.close()
-  }
-}
-
-/** Waits for its turn. A lock whose process died goes stale after half a minute. */
-async function lock(place: string, report: Report, signal?: AbortSignal): Promise<() => Promise<void>> {
-  for (let waited = false; ; waited = true) {
-    try {
-      return await lockfile.lock(place, { realpath: false, stale: 30_000, update: 5_000, onCompromised: () => {} })
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'ELOCKED') throw error
-      if (!waited) report({ status: 'waiting', folder: place })
-      await sleep(500, undefined, { signal })
-    }
   }
 }
 

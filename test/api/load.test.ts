@@ -45,7 +45,7 @@ describe('T5.load', () => {
     try {
       expect((await load('someone/tiny')).info.path).toBe(snapshot)
       const error = await failure(T5.load('someone/else'))
-      expect(error).toMatchObject({ code: 'MODEL_NOT_FOUND', message: expect.stringContaining('huggingface-cli download someone/else') })
+      expect(error).toMatchObject({ code: 'MODEL_NOT_FOUND', message: expect.stringContaining('softprompt pull someone/else') })
     } finally {
       delete process.env.HF_HOME
     }

@@ -15,7 +15,19 @@ describe('usage', () => {
   test('--help says what there is, with examples', async () => {
     const { code, stdout } = await cli(['--help'])
     expect(code).toBe(0)
-    for (const word of ['demo', 'doctor', 'tune', 'generate', 'evaluate', 'convert', 'inspect', 'libtorch', 'Examples:', 'Exit codes:']) {
+    for (const word of [
+      'demo',
+      'doctor',
+      'pull',
+      'tune',
+      'generate',
+      'evaluate',
+      'convert',
+      'inspect',
+      'libtorch',
+      'Examples:',
+      'Exit codes:',
+    ]) {
       expect(stdout).toContain(word)
     }
     const { stdout: ofTune } = await cli(['tune', '--help'])

@@ -30,7 +30,7 @@ test("README's example runs", async () => {
 }, 240_000)
 
 test('README names every command and every call', () => {
-  for (const name of ['demo', 'doctor', 'tune', 'generate', 'evaluate', 'inspect', 'convert', 'libtorch'])
+  for (const name of ['demo', 'doctor', 'pull', 'tune', 'generate', 'evaluate', 'inspect', 'convert', 'libtorch'])
     expect(README).toContain(`\`${name}`)
   for (const call of [
     'T5.load',

@@ -87,7 +87,7 @@ describe('the archive', () => {
       ranges.push(request.headers.range)
       if (ranges.length > 1) return sendRange(archive, request, response)
       response.writeHead(200, { 'content-length': archive.length })
-      response.write(archive.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50))
+      response.write(archive.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 300))
     })
     await install(url + NAME, noPip().python)
     expect(ranges).toHaveLength(2)

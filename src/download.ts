@@ -4,10 +4,10 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface DownloadOptions {
+export interface TransferOptions {
   url: string
-  /** The finished file. What has arrived so far is `<to>.part` beside it, from which a later call goes on. */
-  to: string
+  /** Sent to the server of `url`; one that it redirects to does not see `authorization`. */
+  headers?: Record<string, string>
   /** The size that the file must have, where it is known. */
   bytes: number | null
   onProgress(loaded: number, total: number | null): void
@@ -20,20 +20,30 @@ export interface DownloadOptions {
   idleFor?: number
 }
 
+export interface DownloadOptions extends TransferOptions {
+  /** The finished file. What has arrived so far is `<to>.part` beside it, from which a later call goes on. */
+  to: string
+}
+
 /** The server was not reached, or does not offer the file: there is no use in asking again. */
 class Unavailable extends Error {}
 
 const HOPELESS = new Set(['ENOTFOUND', 'ECONNREFUSED', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH'])
 
 /** Downloads a file, going on where an earlier attempt stopped. Rejects with a plain `Error` that says what the server or the network did. */
-export async function download(options: DownloadOptions): Promise<void> {
-  const { to, signal, tries = 3, pause = 1000 } = options
+export async function download({ to, ...options }: DownloadOptions): Promise<void> {
   const part = `${to}.part`
+  await transfer(options, part)
+  await rename(part, to)
+}
+
+/** Completes `part`, which may hold the beginning of the file. Rejects as `download` does. */
+export async function transfer(options: TransferOptions, part: string): Promise<void> {
+  const { signal, tries = 3, pause = 1000 } = options
   for (let failures = 0; ; ) {
-    const before = await sizeOf(part)
+    const before = await beginning(part, options.bytes)
     try {
-      await attempt(options, part, before)
-      break
+      return await attempt(options, part, before)
     } catch (error) {
       signal?.throwIfAborted()
       failures = (await sizeOf(part)) > before ? 1 : failures + 1
@@ -42,14 +52,21 @@ export async function download(options: DownloadOptions): Promise<void> {
       await sleep(pause * 2 ** (failures - 1), undefined, { signal })
     }
   }
-  await rename(part, to)
 }
 
-async function attempt(options: DownloadOptions, part: string, have: number): Promise<void> {
+/** How much of the file has arrived. More than the whole is of another file, and goes. */
+async function beginning(part: string, bytes: number | null): Promise<number> {
+  const size = await sizeOf(part)
+  if (bytes === null || size <= bytes) return size
+  await rm(part)
+  return 0
+}
+
+async function attempt(options: TransferOptions, part: string, have: number): Promise<void> {
   if (options.bytes !== null && have === options.bytes) return
   const watch = watchdog(options)
   try {
-    const headers: Record<string, string> = have > 0 ? { range: `bytes=${have}-` } : {}
+    const headers = { ...options.headers, ...(have > 0 && { range: `bytes=${have}-` }) }
     const response = await fetch(options.url, { headers, signal: watch.signal })
     const { from, total } = await accepted(response, have, part)
     if (options.bytes !== null && total !== null && total !== options.bytes) {
@@ -100,7 +117,11 @@ async function receive(response: Response, part: string, from: number, onBytes: 
 }
 
 /** Aborts where the server does not answer, or falls silent; every byte puts that off. */
-function watchdog({ signal, answerWithin = 10_000, idleFor = 30_000 }: DownloadOptions) {
+export function watchdog({
+  signal,
+  answerWithin = 10_000,
+  idleFor = 30_000,
+}: Pick<TransferOptions, 'signal' | 'answerWithin' | 'idleFor'>) {
   const silence = new AbortController()
   const give = (ms: number) => setTimeout(() => silence.abort(new Error(`nothing arrived for ${ms / 1000} s`)), ms)
   let timer = give(answerWithin)
@@ -114,13 +135,13 @@ function watchdog({ signal, answerWithin = 10_000, idleFor = 30_000 }: DownloadO
   }
 }
 
-function networkCode(error: unknown): string {
+export function networkCode(error: unknown): string {
   const { code, cause } = error as { code?: unknown; cause?: unknown }
   return typeof code === 'string' ? code : cause ? networkCode(cause) : ''
 }
 
 // fetch says only "fetch failed"; what happened is in its cause.
-function describe(error: unknown): string {
+export function describe(error: unknown): string {
   const { message, cause } = error as Error
   return cause instanceof Error && (cause.message || networkCode(cause)) ? `${message}: ${cause.message || networkCode(cause)}` : message
 }
