@@ -153,9 +153,22 @@ export interface NativeLoadOptions {
 }
 
 export interface NativeFileInfo {
-  kind: 'prompt' | 'checkpoint' | 'safetensors' | 'torchscript'
+  kind: 'prompt' | 'checkpoint' | 'safetensors' | 'torchscript' | 'statedict' | 'model'
   tensors: { name: string; dtype: string; shape: number[] }[]
   metadata: Record<string, string>
+  /** Of a model's folder or .pt. */
+  weights?: NativeWeightsInfo
+}
+
+/** What a model's weights take; read from headers alone. */
+export interface NativeWeightsInfo {
+  format: 'safetensors' | 'pytorch' | 'torchscript'
+  /** The files that hold the weights; more than one where there is an index. */
+  shards: { name: string; bytes: number }[]
+  bytesOnDisk: number
+  /** In memory once loaded, without copies that are not kept. */
+  bytesAsFloat32: number
+  bytesAsBfloat16: number
 }
 
 export interface Native {

@@ -33,6 +33,24 @@ Napi::Value promptFileObject(Napi::Env env, const PromptFile& file) {
   return object;
 }
 
+// What a model's weights take, on disk and in memory.
+Napi::Object weightsObject(Napi::Env env, const FileInfo& file) {
+  Napi::Array shards = Napi::Array::New(env, file.shards.size());
+  for (uint32_t i = 0; i < file.shards.size(); ++i) {
+    Napi::Object shard = Napi::Object::New(env);
+    shard.Set("name", file.shards[i].name);
+    shard.Set("bytes", static_cast<double>(file.shards[i].bytes));
+    shards.Set(i, shard);
+  }
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("format", file.format);
+  object.Set("shards", shards);
+  object.Set("bytesOnDisk", static_cast<double>(file.bytesOnDisk));
+  object.Set("bytesAsFloat32", static_cast<double>(file.bytesAsFloat32));
+  object.Set("bytesAsBfloat16", static_cast<double>(file.bytesAsBfloat16));
+  return object;
+}
+
 Napi::Value fileInfoObject(Napi::Env env, const FileInfo& file) {
   Napi::Array tensors = Napi::Array::New(env, file.tensors.size());
   for (uint32_t i = 0; i < file.tensors.size(); ++i) {
@@ -49,6 +67,7 @@ Napi::Value fileInfoObject(Napi::Env env, const FileInfo& file) {
   object.Set("kind", file.kind);
   object.Set("tensors", tensors);
   object.Set("metadata", metadataObject(env, file.metadata));
+  if (!file.format.empty()) object.Set("weights", weightsObject(env, file));
   return object;
 }
 

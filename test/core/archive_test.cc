@@ -148,7 +148,7 @@ TEST(archiveDamage) {
 TEST(pickleGarbage) {
   const TempFolder temp;
   const std::string path = converted(fixture::folder("t5-v1.0"), temp);
-  const softprompt::ZipFile zip(std::make_shared<softprompt::ReadFile>(path));
+  const softprompt::ZipFile zip(std::make_shared<softprompt::ReadFile>(path), "TORCHSCRIPT_INVALID");
   std::string bytes;
   for (const auto& entry : zip.entries()) {
     if (entry.name.ends_with("/data.pkl")) bytes = zip.text(entry);

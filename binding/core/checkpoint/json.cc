@@ -8,6 +8,7 @@ namespace softprompt {
 namespace {
 
 constexpr int kMaxDepth = 64;
+constexpr size_t kMaxValues = 200'000;  // a checkpoint of 20,000 tensors has fewer; it bounds what a text can allocate
 
 // Length of the UTF-8 sequence that starts at text[i], 0 if there is no valid one (overlong forms and surrogates are
 // not).
@@ -87,6 +88,7 @@ class Parser {
 
   Json value(int depth) {
     if (depth > kMaxDepth) fail("nested too deeply");
+    if (++values_ > kMaxValues) fail("too many values");
     skipSpace();
     switch (peek()) {
       case '{':
@@ -223,6 +225,7 @@ class Parser {
 
   std::string_view text_;
   size_t at_ = 0;
+  size_t values_ = 0;
 };
 
 }  // namespace

@@ -1,11 +1,9 @@
 #include "core/checkpoint/npy.h"
 
-#include <ATen/ops/empty.h>
-
 #include <charconv>
 #include <string_view>
 
-#include "core/checkpoint/atomic_file.h"
+#include "core/checkpoint/json.h"
 #include "core/checkpoint/read_file.h"
 #include "core/runtime/error.h"
 
@@ -13,6 +11,7 @@ namespace softprompt {
 namespace {
 
 constexpr std::string_view kMagic("\x93NUMPY", 6);
+constexpr const char* kTensor = "prompt";
 
 [[noreturn]] void invalid(const std::string& path, const std::string& what) {
   throw Error("PROMPT_FILE_INVALID", path + " cannot be read as a .npy prompt: " + what);
@@ -57,7 +56,7 @@ class HeaderParser {
       header.fortranOrder = truth();
       return 2;
     }
-    if (key != "shape") invalid(path_, "its header has the unknown field " + key);
+    if (key != "shape") invalid(path_, "its header has the unknown field " + key.substr(0, 40));
     expect('(');
     header.rows = size();
     expect(',');
@@ -85,6 +84,7 @@ class HeaderParser {
     const size_t end = text_.find('\'');
     if (end == std::string_view::npos) invalid(path_, "its header is damaged");
     const std::string out(text_.substr(0, end));
+    if (!isUtf8(out)) invalid(path_, "its header is damaged");
     text_.remove_prefix(end + 1);
     return out;
   }
@@ -136,39 +136,26 @@ bool looksLikeNpy(const std::string& firstBytes) {
   return firstBytes.starts_with(kMagic);
 }
 
-at::Tensor readNpy(const std::string& path) {
-  const ReadFile file(path);
-  const auto [header, dataStart] = readLayout(file);
+NpyFile::NpyFile(const std::string& path) : NpyFile(std::make_shared<ReadFile>(path)) {}
+
+NpyFile::NpyFile(const std::shared_ptr<const ReadFile>& file) : TensorSource(file->path()) {
+  const Layout layout = readLayout(*file);
+  const Header& header = layout.header;
+  const uint64_t dataStart = layout.dataStart;
   const bool isDouble = header.descr == "<f8";
   if (!isDouble && header.descr != "<f4") {
-    invalid(path, "its numbers are '" + header.descr + "'; little-endian float32 ('<f4') and float64 ('<f8') are read");
+    invalid(path(), "its numbers are '" + header.descr.substr(0, 20) +
+                        "'; little-endian float32 ('<f4') and float64 ('<f8') are read");
   }
-  if (header.fortranOrder) invalid(path, "it is in Fortran order; save it in C order");
+  if (header.fortranOrder) invalid(path(), "it is in Fortran order; save it in C order");
   uint64_t bytes = isDouble ? 8 : 4;
   if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(header.rows), &bytes) ||
       __builtin_mul_overflow(bytes, static_cast<uint64_t>(header.columns), &bytes) ||
-      bytes != file.size() - dataStart) {
-    invalid(path, "its length contradicts its shape");
+      bytes != file->size() - dataStart) {
+    invalid(path(), "its length contradicts its shape");
   }
-  const auto options = at::TensorOptions().dtype(isDouble ? at::kDouble : at::kFloat);
-  at::Tensor matrix = at::empty({header.rows, header.columns}, options);
-  file.read(dataStart, matrix.mutable_data_ptr(), bytes);
-  return matrix.to(at::kFloat);
-}
-
-void writeNpy(const std::string& path, const at::Tensor& matrix) {
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(matrix.size(0)) + ", " +
-                       std::to_string(matrix.size(1)) + "), }";
-  header.append(63 - (10 + header.size()) % 64, ' ');  // with the newline, the data starts at a multiple of 64
-  header += '\n';
-  std::string start(kMagic);
-  start += {'\1', '\0', static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
-  start += header;
-  const at::Tensor values = matrix.cpu().to(at::kFloat).contiguous();
-  AtomicFile file(path);
-  file.write(start.data(), start.size());
-  file.write(values.const_data_ptr(), values.nbytes());
-  file.commit();
+  if (bytes == 0) invalid(path(), "it holds no numbers");
+  add({kTensor, isDouble ? "F64" : "F32", {header.rows, header.columns}, {file, dataStart, {}}});
 }
 
 }  // namespace softprompt

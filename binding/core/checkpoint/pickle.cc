@@ -1,24 +1,50 @@
 #include "core/checkpoint/pickle.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <unordered_map>
+
+#include "core/checkpoint/json.h"
 
 namespace softprompt {
 
 using Kind = PickleValue::Kind;
 
-// The stack machine of pickle protocol 2, as far as PyTorch's own writers use it.
+namespace {
+
+// A checkpoint of 10,000 tensors takes 2 MB and 200,000 values: bounds on what a pickle can make this allocate.
+constexpr size_t kMaxBytes = 4 << 20, kMaxValues = 300'000, kMaxName = 256, kMostArguments = 8;
+
+constexpr std::array<std::string_view, 4> kGlobals{"torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter",
+                                                   "collections.OrderedDict",
+                                                   // what a TorchScript list of known type is wrapped in
+                                                   "torch.jit._pickle.restore_type_tag"};
+
+bool isStorageName(std::string_view name) {
+  return name.starts_with("torch.") && name.ends_with("Storage") && name.find('.', 6) == std::string_view::npos;
+}
+
+bool isModuleName(std::string_view name) {
+  return name.starts_with("__torch__.");
+}
+
+}  // namespace
+
+// The stack machine of pickle protocols 2 to 5, as far as PyTorch's own writers use it.
 class PickleMachine {
  public:
   PickleMachine(std::string_view bytes, std::deque<PickleValue>& values) : bytes_(bytes), values_(values) {}
 
   const PickleValue* run() {
+    if (bytes_.size() > kMaxBytes) fail("it has more than " + std::to_string(kMaxBytes >> 20) + " MB");
     while (true) {
       const uint8_t opcode = byte();
       if (opcode == '.') break;
       execute(opcode);
+      if (std::max({stack_.size(), marks_.size(), memo_.size()}) > kMaxValues) fail("too many values");
     }
-    if (at_ != bytes_.size()) fail("bytes after its end");
+    if (at_ != bytes_.size()) fail("bytes after its end,");
     if (stack_.size() != 1 || !marks_.empty()) fail("it leaves no single value");
     return stack_[0];
   }
@@ -50,6 +76,7 @@ class PickleMachine {
   }
 
   PickleValue* make(Kind kind) {
+    if (values_.size() >= kMaxValues) fail("too many values");
     values_.emplace_back().kind = kind;
     return &values_.back();
   }
@@ -113,14 +140,35 @@ class PickleMachine {
     extend(Kind::kList, {value});
   }
 
+  void string(std::string_view text) {
+    if (!isUtf8(text)) fail("a text that is not UTF-8");
+    push(Kind::kString)->text = text;
+  }
+
+  // A name is only a name here; and any but those that a checkpoint needs is refused at once.
+  void globalOf(std::string_view module, std::string_view name) {
+    if (module.size() + name.size() > kMaxName) fail("a name of unreasonable length");
+    const std::string whole = std::string(module) + "." + std::string(name);
+    if (!isUtf8(whole)) fail("a text that is not UTF-8");
+    if (std::find(kGlobals.begin(), kGlobals.end(), whole) == kGlobals.end() && !isStorageName(whole) &&
+        !isModuleName(whole)) {
+      fail("it asks for " + whole + ", which no checkpoint needs,");
+    }
+    push(Kind::kGlobal)->text = whole;
+  }
   void global() {
     const std::string_view module = line(), name = line();
-    push(Kind::kGlobal)->text = std::string(module) + "." + std::string(name);
+    globalOf(module, name);
+  }
+  void stackGlobal() {
+    const PickleValue *name = pop(), *module = pop();
+    if (name->kind != Kind::kString || module->kind != Kind::kString) fail("a name that is no text");
+    globalOf(module->text, name->text);
   }
   // cls.__new__(cls) of a TorchScript class: an object without state.
   void newObject() {
     const PickleValue *arguments = pop(), *type = pop();
-    if (!arguments->isTuple(0) || type->kind != Kind::kGlobal || !type->text.starts_with("__torch__.")) {
+    if (!arguments->isTuple(0) || type->kind != Kind::kGlobal || !isModuleName(type->text)) {
       fail("an object that is no TorchScript module");
     }
     push(Kind::kObject)->text = type->text;
@@ -128,23 +176,35 @@ class PickleMachine {
   void reduce() {
     const PickleValue *arguments = pop(), *callable = pop();
     if (callable->kind != Kind::kGlobal || arguments->kind != Kind::kTuple) fail("a call of something that is no name");
-    if (callable->text == "torch._utils._rebuild_tensor_v2") {
-      push(Kind::kTensor)->items = arguments->items;
-    } else if (callable->text == "collections.OrderedDict" && arguments->items.empty()) {
+    const std::vector<const PickleValue*>& given = arguments->items;
+    if (callable->text == "torch._utils._rebuild_tensor_v2" && given.size() >= 4 && given.size() <= kMostArguments) {
+      push(Kind::kTensor)->items = given;
+    } else if (callable->text == "torch._utils._rebuild_parameter" && given.size() == 3) {
+      if (given[0]->kind != Kind::kTensor) fail("a parameter that is no tensor");
+      push(Kind::kTensor)->items = given[0]->items;
+    } else if (callable->text == "collections.OrderedDict" && given.empty()) {
       push(Kind::kDict);
+    } else if (callable->text == "torch.jit._pickle.restore_type_tag" && given.size() == 2) {
+      push(Kind::kTuple);  // no tensor's business: its value is not looked at
     } else {
-      fail("it calls " + callable->text);
+      fail("it calls " + callable->text + " in an unknown way");
     }
   }
   void build() {
     const PickleValue* state = pop();
-    PickleValue* object = top(Kind::kObject);
+    PickleValue* object = pop();
+    stack_.push_back(object);
+    if (object->kind == Kind::kDict) return;  // an OrderedDict's attributes (_metadata): not needed
+    if (object->kind != Kind::kObject) fail("an operation on another kind of value");
     if (object->state) fail("an object is built twice");
     object->state = state;
   }
   void storage() {
     const PickleValue* id = pop();
-    if (!id->isTuple(5) || id->items[0]->text != "storage") fail("an unknown persistent id");
+    const bool isStorage = id->isTuple(5) && id->items[0]->kind == Kind::kString && id->items[0]->text == "storage" &&
+                           id->items[1]->kind == Kind::kGlobal && id->items[2]->kind == Kind::kString &&
+                           id->items[4]->kind == Kind::kInt;
+    if (!isStorage) fail("an unknown persistent id");
     push(Kind::kStorage)->items = id->items;
   }
 
@@ -164,7 +224,10 @@ class PickleMachine {
   void execute(uint8_t opcode) {
     switch (opcode) {
       case 0x80:  // PROTO
-        if (byte() != 2) fail("an unknown protocol");
+        if (const uint8_t protocol = byte(); protocol < 2 || protocol > 5) fail("an unknown protocol");
+        return;
+      case 0x95:  // FRAME: how many bytes a reader may fetch at once
+        take(8);
         return;
       case '(':
         marks_.push_back(stack_.size());
@@ -187,8 +250,9 @@ class PickleMachine {
       case 'G':
         return real();
       case 'X':
-        push(Kind::kString)->text = take(number(4));
-        return;
+        return string(take(number(4)));
+      case 0x8c:
+        return string(take(number(1)));
       case ')':
         return tuple({});
       case 't':
@@ -215,12 +279,16 @@ class PickleMachine {
         return put(number(1));
       case 'r':
         return put(number(4));
+      case 0x94:  // MEMOIZE
+        return put(memo_.size());
       case 'h':
         return get(number(1));
       case 'j':
         return get(number(4));
       case 'c':
         return global();
+      case 0x93:
+        return stackGlobal();
       case 0x81:
         return newObject();
       case 'R':
@@ -230,7 +298,7 @@ class PickleMachine {
       case 'Q':
         return storage();
       default:
-        fail("opcode " + std::to_string(opcode));
+        fail("the operation " + std::to_string(opcode) + ", which no checkpoint needs,");
     }
   }
 

@@ -1,5 +1,5 @@
 // A restricted reader of pickles: it builds plain values and knows a handful of names. It calls nothing, imports
-// nothing and refuses every opcode that a tensor file does not need.
+// nothing, refuses every operation and every name that a tensor file does not need, and bounds what it allocates.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ struct PickleValue {
   double real = 0;
   std::string text;                       // kString; kGlobal: "module.name"; kObject: its class
   std::vector<const PickleValue*> items;  // kTuple, kList; kDict: keys and values in turn
-                                          // kStorage: ("storage", type, key, location, size) as written
-                                          // kTensor: (storage, offset, shape, strides, ...) as written
+                                          // kStorage: ("storage", type, key, location, size), of the right kinds
+                                          // kTensor: (storage, offset, shape, strides, ...) as written, 4 to 8
   const PickleValue* state = nullptr;     // kObject: what BUILD gave it, null before
 
   bool isTuple(size_t size) const { return kind == Kind::kTuple && items.size() == size; }

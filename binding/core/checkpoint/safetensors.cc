@@ -1,13 +1,10 @@
 #include "core/checkpoint/safetensors.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <tuple>
 
-#include "core/checkpoint/atomic_file.h"
+#include "core/checkpoint/dtype.h"
 #include "core/checkpoint/json.h"
 #include "core/runtime/error.h"
 
@@ -20,39 +17,10 @@ struct Entry {
   uint64_t bytes = 0;
 };
 
-constexpr uint64_t kLargestHeader = 100'000'000;  // the format's own limit
-
-struct DtypeRow {
-  const char* name;
-  uint64_t bytes;
-  at::ScalarType type;  // Undefined: the size is known, but there is no tensor of it here
-};
-constexpr std::array<DtypeRow, 15> kDtypes{{{"F64", 8, at::kDouble},
-                                            {"F32", 4, at::kFloat},
-                                            {"BF16", 2, at::kBFloat16},
-                                            {"F16", 2, at::kHalf},
-                                            {"I64", 8, at::kLong},
-                                            {"I32", 4, at::kInt},
-                                            {"I16", 2, at::kShort},
-                                            {"I8", 1, at::kChar},
-                                            {"U8", 1, at::kByte},
-                                            {"BOOL", 1, at::kBool},
-                                            {"U64", 8, at::ScalarType::Undefined},
-                                            {"U32", 4, at::ScalarType::Undefined},
-                                            {"U16", 2, at::ScalarType::Undefined},
-                                            {"F8_E4M3", 1, at::ScalarType::Undefined},
-                                            {"F8_E5M2", 1, at::ScalarType::Undefined}}};
-
-const DtypeRow* dtypeRow(const std::string& name) {
-  const auto row = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const DtypeRow& r) { return name == r.name; });
-  return row == kDtypes.end() ? nullptr : &*row;
-}
-
-const char* dtypeName(at::ScalarType type) {
-  const auto row = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const DtypeRow& r) { return type == r.type; });
-  if (row == kDtypes.end()) throw std::logic_error("a tensor of a dtype that safetensors does not have");
-  return row->name;
-}
+// The format allows 100 MB; a T5 of 11 billion parameters takes 0.1 MB.
+constexpr uint64_t kLargestHeader = 16 << 20;
+constexpr size_t kMostDimensions = 64;
+constexpr uint64_t kLargest = uint64_t{1} << 62;  // bytes of a tensor
 
 [[noreturn]] void invalid(const std::string& path, const std::string& what) {
   throw Error("SAFETENSORS_INVALID", path + " is not a valid safetensors file: " + what);
@@ -62,15 +30,25 @@ const char* dtypeName(at::ScalarType type) {
   throw Error("SAFETENSORS_TRUNCATED", path + " is cut short (" + what + "): fetch or copy it again");
 }
 
+// Files that get the name by mistake, told apart from damaged ones.
+void refuseOtherKinds(const ReadFile& file) {
+  if (file.text(0, 8) == "version ") {
+    invalid(file.path(), "it is the pointer that Git LFS keeps for it; fetch the file itself (git lfs pull)");
+  }
+}
+
 std::string readHeader(const ReadFile& file) {
   if (file.size() < 8) truncated(file.path(), "it has " + std::to_string(file.size()) + " bytes");
   std::array<unsigned char, 8> raw{};
   file.read(0, raw.data(), raw.size());
   uint64_t length = 0;
   for (int i = 7; i >= 0; --i) length = length << 8 | raw[i];
-  if (length > kLargestHeader)
+  if (length > kLargestHeader) {
+    refuseOtherKinds(file);
     invalid(file.path(), "it does not begin with the length of a header, so it is another kind of file or damaged");
+  }
   if (length > file.size() - 8) truncated(file.path(), "the header goes beyond its end");
+  if (length == 0 || file.text(8, 1) != "{") invalid(file.path(), "its header is not a JSON object");
   return file.text(8, length);
 }
 
@@ -91,6 +69,7 @@ std::vector<int64_t> parseShape(const Json* json, const std::string& path, const
     if (!size.integer() || *size.integer() < 0) invalid(path, "the tensor " + name + " has a shape that is none");
     shape.push_back(*size.integer());
   }
+  if (shape.size() > kMostDimensions) invalid(path, "the tensor " + name + " has too many dimensions");
   return shape;
 }
 
@@ -102,12 +81,14 @@ uint64_t offsetOf(const Json& json, const std::string& path, const std::string& 
 // shape x dtype in bytes, with every product checked.
 uint64_t byteCount(const TensorInfo& info, uint64_t itemBytes, const std::string& path) {
   uint64_t bytes = itemBytes;
+  bool isEmpty = false;  // an empty tensor's other sizes still have to be ones that can be multiplied
   for (const int64_t size : info.shape) {
-    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) {
+    isEmpty = isEmpty || size == 0;
+    if (__builtin_mul_overflow(bytes, std::max<uint64_t>(1, static_cast<uint64_t>(size)), &bytes) || bytes > kLargest) {
       invalid(path, "the shape of " + info.name + " is too large");
     }
   }
-  return bytes;
+  return isEmpty ? 0 : bytes;
 }
 
 Entry parseEntry(const std::string& path, const std::string& name, const Json& json) {
@@ -116,7 +97,7 @@ Entry parseEntry(const std::string& path, const std::string& name, const Json& j
   const Json* dtype = json.find("dtype");
   if (!dtype || !dtype->string()) invalid(path, "the tensor " + name + " has no dtype");
   entry.info.dtype = *dtype->string();
-  const DtypeRow* row = dtypeRow(entry.info.dtype);
+  const Dtype* row = findDtype(entry.info.dtype);
   if (!row) invalid(path, "the tensor " + name + " has the unknown dtype " + entry.info.dtype);
   entry.info.shape = parseShape(json.find("shape"), path, name);
   const Json* offsets = json.find("data_offsets");
@@ -149,78 +130,33 @@ void checkLayout(std::vector<Entry>& entries, const ReadFile& file, uint64_t dat
   if (expected < there) invalid(file.path(), std::to_string(there - expected) + " bytes after the last tensor");
 }
 
-std::string makeHeader(const NamedTensors& tensors, const Metadata& metadata) {
-  std::string header = "{";
-  if (!metadata.empty()) {
-    header += "\"__metadata__\":{";
-    for (const auto& [key, value] : metadata) header += jsonQuoted(key) + ":" + jsonQuoted(value) + ",";
-    header.back() = '}';
-    header += ",";
-  }
-  uint64_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    header += jsonQuoted(name) + ":{\"dtype\":\"" + dtypeName(tensor.scalar_type()) + "\",\"shape\":[";
-    for (int64_t i = 0; i < tensor.dim(); ++i) header.append(i ? "," : "").append(std::to_string(tensor.size(i)));
-    header += "],\"data_offsets\":[" + std::to_string(offset) + "," + std::to_string(offset + tensor.nbytes()) + "]},";
-    offset += tensor.nbytes();
-  }
-  if (header.back() == ',') header.pop_back();
-  header += "}";
-  header.append((8 - header.size() % 8) % 8, ' ');  // the tensors start at a multiple of 8
-  return header;
-}
-
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
-  const std::string header = readHeader(file_);
+SafetensorsFile::SafetensorsFile(const std::string& path) : SafetensorsFile(std::make_shared<ReadFile>(path)) {}
+
+SafetensorsFile::SafetensorsFile(const std::shared_ptr<const ReadFile>& file) : TensorSource(file->path()) {
+  const std::string header = readHeader(*file);
   Json json;
   try {
     json = parseJson(header);
   } catch (const JsonSyntax& e) {
-    invalid(path, std::string("its header is no JSON: ") + e.what());
+    invalid(path(), std::string("its header is no JSON: ") + e.what());
   }
-  if (!json.object()) invalid(path, "its header is not an object");
+  if (!json.object()) invalid(path(), "its header is not an object");
   std::vector<Entry> entries;
   for (const auto& [name, value] : *json.object()) {
     if (name == "__metadata__") {
-      metadata_ = parseMetadata(path, value);
+      metadata_ = parseMetadata(path(), value);
     } else {
-      entries.push_back(parseEntry(path, name, value));
+      entries.push_back(parseEntry(path(), name, value));
     }
   }
   const uint64_t dataStart = 8 + header.size();
-  checkLayout(entries, file_, dataStart);
+  checkLayout(entries, *file, dataStart);
   for (Entry& entry : entries) {
-    offsets_[entry.info.name] = dataStart + entry.offset;
-    tensors_.push_back(std::move(entry.info));
+    entry.info.place = {file, dataStart + entry.offset, {}};
+    add(std::move(entry.info));
   }
-}
-
-at::Tensor SafetensorsFile::read(const std::string& name) const {
-  const TensorInfo* info = find(name);
-  if (!info) invalid(path(), "it has no tensor " + name);
-  const at::ScalarType type = dtypeRow(info->dtype)->type;
-  if (type == at::ScalarType::Undefined) {
-    invalid(path(), "the tensor " + name + " has dtype " + info->dtype + ", which is not supported here");
-  }
-  at::Tensor tensor = at::empty(info->shape, at::TensorOptions().dtype(type));
-  file_.read(offsets_.at(name), tensor.mutable_data_ptr(), tensor.nbytes());
-  return tensor;
-}
-
-void writeSafetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {
-  const std::string header = makeHeader(tensors, metadata);
-  AtomicFile file(path);
-  std::array<unsigned char, 8> length{};
-  for (int i = 0; i < 8; ++i) length[i] = static_cast<unsigned char>(header.size() >> (8 * i));
-  file.write(length.data(), length.size());
-  file.write(header.data(), header.size());
-  for (const auto& [name, tensor] : tensors) {
-    const at::Tensor bytes = tensor.cpu().contiguous();
-    file.write(bytes.const_data_ptr(), bytes.nbytes());
-  }
-  file.commit();
 }
 
 }  // namespace softprompt

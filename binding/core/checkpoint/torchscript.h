@@ -6,8 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "core/checkpoint/tensor_source.h"
-#include "core/checkpoint/zip.h"
+#include "core/checkpoint/torch_archive.h"
 
 namespace softprompt {
 
@@ -15,35 +14,24 @@ class TorchScriptFile final : public TensorSource {
  public:
   // Opens the archive. Throws Error TORCHSCRIPT_INVALID (or FILE_*), naming the file.
   explicit TorchScriptFile(const std::string& path);
-  explicit TorchScriptFile(std::shared_ptr<const ReadFile> file);
+  explicit TorchScriptFile(const std::shared_ptr<const ReadFile>& file);
 
-  const std::string& path() const override { return zip_.path(); }
+  // False: it holds no code, so it is what torch.save wrote of something else.
+  bool isModule() const;
   std::optional<std::string> extra(const std::string& name) const;
   // Every code file and the code's constants by their names within the archive, as they stand there (deflated).
   std::map<std::string, std::string> code() const;
+  // Storages in the archive: at least as many as the module has tensors that are not shared.
+  size_t storages() const;
 
   // Must come before tensors() and read(): takes the module apart. Throws TORCHSCRIPT_INVALID where it is more than
   // submodules, tensors and plain attributes.
   void parseModule();
-  const std::vector<TensorInfo>& tensors() const override { return infos_; }
-  at::Tensor read(const std::string& name) const override;
 
  private:
-  struct Stored {
-    std::string entry;  // in the archive
-    at::ScalarType type;
-    uint64_t offset = 0;  // bytes into the entry
-    std::vector<int64_t> shape;
-  };
   friend class ModuleWalk;
 
-  [[noreturn]] void invalid(const std::string& what) const;
-  const ZipEntry& entry(const std::string& name) const;
-
-  ZipFile zip_;
-  std::string prefix_;  // the archive's folder, with its slash
-  std::vector<TensorInfo> infos_;
-  std::map<std::string, Stored> stored_;
+  TorchArchive archive_;
 };
 
 }  // namespace softprompt

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <string_view>
+#include <utility>
 
+#include "core/checkpoint/json.h"
 #include "core/runtime/error.h"
 
 namespace softprompt {
@@ -12,18 +13,29 @@ namespace {
 
 constexpr uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50, kEnd64 = 0x06064b50,
                    kLocator64 = 0x07064b50;
-constexpr uint64_t kMaxEntries = 1'000'000, kMaxDirectory = 256 << 20, kMaxText = 256 << 20;
+constexpr uint64_t kMaxEntries = 65'536, kMaxDirectory = 8 << 20, kMaxText = 16 << 20;
 constexpr uint16_t kStoredMethod = 0, kDeflatedMethod = 8;
 constexpr uint32_t kIn64 = 0xFFFFFFFF;  // "see the zip64 field"
 
-[[noreturn]] void invalid(const std::string& path, const std::string& what) {
-  throw Error("TORCHSCRIPT_INVALID", path + " is damaged or no PyTorch archive: " + what);
+// Whom an error is about: the file, and what it was taken for.
+struct Subject {
+  const std::string& path;
+  const char* code;
+};
+
+[[noreturn]] void invalid(const Subject& file, const std::string& what) {
+  throw Error(file.code, file.path + " is damaged or no PyTorch archive: " + what);
+}
+
+// For messages: a hostile name may be long and is perhaps no text.
+std::string shown(const std::string& name) {
+  return name.size() <= 100 && isUtf8(name) ? name : "of an unreasonable name";
 }
 
 // Little-endian fields of a piece of the file; reading past its end is an error.
 class Fields {
  public:
-  Fields(std::string_view bytes, const std::string& path) : bytes_(bytes), path_(path) {}
+  Fields(std::string_view bytes, const Subject& subject) : bytes_(bytes), subject_(subject) {}
 
   uint64_t number(size_t size) {
     const std::string_view raw = take(size);
@@ -35,7 +47,7 @@ class Fields {
   uint32_t u32() { return static_cast<uint32_t>(number(4)); }
   uint64_t u64() { return number(8); }
   std::string_view take(size_t size) {
-    if (size > bytes_.size()) invalid(path_, "a record of its directory is cut short");
+    if (size > bytes_.size()) invalid(subject_, "a record of its directory is cut short");
     const std::string_view out = bytes_.substr(0, size);
     bytes_.remove_prefix(size);
     return out;
@@ -44,7 +56,7 @@ class Fields {
 
  private:
   std::string_view bytes_;
-  const std::string& path_;
+  const Subject& subject_;
 };
 
 struct Directory {
@@ -67,60 +79,58 @@ uint32_t crc32(std::string_view bytes) {
 }
 
 // The zip64 end record, which the locator just before the plain one points to.
-Directory readEnd64(const ReadFile& file, uint64_t locatorAt) {
-  const std::string& path = file.path();
+Directory readEnd64(const ReadFile& file, const Subject& subject, uint64_t locatorAt) {
   const std::string locatorBytes = file.text(locatorAt, 20);
-  Fields locator(locatorBytes, path);
-  if (locator.u32() != kLocator64 || locator.u32() != 0) invalid(path, "its zip64 locator is missing");
+  Fields locator(locatorBytes, subject);
+  if (locator.u32() != kLocator64 || locator.u32() != 0) invalid(subject, "its zip64 locator is missing");
   const uint64_t at = locator.u64();
-  if (locator.u32() != 1) invalid(path, "it spans several volumes");
-  if (at > locatorAt || locatorAt - at != 56) invalid(path, "its zip64 directory is out of place");
+  if (locator.u32() != 1) invalid(subject, "it spans several volumes");
+  if (at > locatorAt || locatorAt - at != 56) invalid(subject, "its zip64 directory is out of place");
   const std::string endBytes = file.text(at, 56);
-  Fields end(endBytes, path);
-  if (end.u32() != kEnd64 || end.u64() != 44) invalid(path, "its zip64 directory is damaged");
+  Fields end(endBytes, subject);
+  if (end.u32() != kEnd64 || end.u64() != 44) invalid(subject, "its zip64 directory is damaged");
   end.take(4);  // versions
-  if (end.u32() != 0 || end.u32() != 0) invalid(path, "it spans several volumes");
+  if (end.u32() != 0 || end.u32() != 0) invalid(subject, "it spans several volumes");
   Directory out;
   out.entries = end.u64();
-  if (end.u64() != out.entries) invalid(path, "it spans several volumes");
+  if (end.u64() != out.entries) invalid(subject, "it spans several volumes");
   out.bytes = end.u64();
   out.offset = end.u64();
-  if (out.offset > at || at - out.offset != out.bytes) invalid(path, "its directory is out of place");
+  if (out.offset > at || at - out.offset != out.bytes) invalid(subject, "its directory is out of place");
   return out;
 }
 
 // The end record is the file's last 22 bytes: PyTorch writes no comment.
-Directory readEnd(const ReadFile& file) {
-  const std::string& path = file.path();
-  if (file.size() < 22) invalid(path, "it is too short");
+Directory readEnd(const ReadFile& file, const Subject& subject) {
+  if (file.size() < 22) invalid(subject, "it is too short");
   const uint64_t at = file.size() - 22;
   const std::string bytes = file.text(at, 22);
-  Fields end(bytes, path);
-  if (end.u32() != kEnd) invalid(path, "it does not end as a zip archive; it may be cut short");
-  if (end.u16() != 0 || end.u16() != 0) invalid(path, "it spans several volumes");
+  Fields end(bytes, subject);
+  if (end.u32() != kEnd) invalid(subject, "it does not end as a zip archive; it may be cut short");
+  if (end.u16() != 0 || end.u16() != 0) invalid(subject, "it spans several volumes");
   Directory out;
   out.entries = end.u16();
-  if (end.u16() != out.entries) invalid(path, "it spans several volumes");
+  if (end.u16() != out.entries) invalid(subject, "it spans several volumes");
   out.bytes = end.u32();
   out.offset = end.u32();
-  if (end.u16() != 0) invalid(path, "it carries a comment");
+  if (end.u16() != 0) invalid(subject, "it carries a comment");
   if (out.entries == 0xFFFF || out.bytes == kIn64 || out.offset == kIn64) {
-    if (at < 76) invalid(path, "its zip64 directory is missing");
-    return readEnd64(file, at - 20);
+    if (at < 76) invalid(subject, "its zip64 directory is missing");
+    return readEnd64(file, subject, at - 20);
   }
   // Writers may add the zip64 records even where nothing needs them.
   const bool direct = out.offset <= at && at - out.offset == out.bytes;
   const bool before64 = at >= 76 && out.offset <= at - 76 && at - 76 - out.offset == out.bytes;
-  if (!direct && !before64) invalid(path, "its directory is out of place");
+  if (!direct && !before64) invalid(subject, "its directory is out of place");
   return out;
 }
 
 // The zip64 extra field holds, in this order, whichever of the three did not fit.
-void readExtra64(std::string_view extra, const std::string& path, uint64_t& size, uint64_t& packed, uint64_t& local) {
-  Fields fields(extra, path);
+void readExtra64(std::string_view extra, const Subject& subject, uint64_t& size, uint64_t& packed, uint64_t& local) {
+  Fields fields(extra, subject);
   while (!fields.isAtEnd()) {
     const uint16_t kind = fields.u16();
-    Fields field(fields.take(fields.u16()), path);
+    Fields field(fields.take(fields.u16()), subject);
     if (kind != 1) continue;
     if (size == kIn64) size = field.u64();
     if (packed == kIn64) packed = field.u64();
@@ -129,8 +139,8 @@ void readExtra64(std::string_view extra, const std::string& path, uint64_t& size
   }
 }
 
-ZipEntry readCentral(Fields& directory, const std::string& path) {
-  if (directory.u32() != kCentral) invalid(path, "its directory is damaged");
+ZipEntry readCentral(Fields& directory, const Subject& subject) {
+  if (directory.u32() != kCentral) invalid(subject, "its directory is damaged");
   directory.take(4);  // versions
   const uint16_t flags = directory.u16(), method = directory.u16();
   directory.take(4);  // date
@@ -143,85 +153,88 @@ ZipEntry readCentral(Fields& directory, const std::string& path) {
   directory.take(6);  // attributes
   uint64_t local = directory.u32();
   entry.name = directory.take(nameLength);
-  readExtra64(directory.take(extraLength), path, size, entry.bytes, local);
+  readExtra64(directory.take(extraLength), subject, size, entry.bytes, local);
   directory.take(commentLength);
   constexpr uint16_t kAllowedFlags = 1 << 3 | 1 << 11;  // sizes also after the data; UTF-8 names
   entry.isStored = method == kStoredMethod;
   if ((!entry.isStored && method != kDeflatedMethod) || (entry.isStored && size != entry.bytes) ||
       (flags & ~kAllowedFlags) != 0) {
-    invalid(path, "the entry " + entry.name + " is encrypted or packed in an unknown way");
+    invalid(subject, "the entry " + shown(entry.name) + " is encrypted or packed in an unknown way");
   }
-  if (volume != 0) invalid(path, "it spans several volumes");
+  if (volume != 0) invalid(subject, "it spans several volumes");
   entry.offset = local;  // of the local header, until readLocal
   return entry;
 }
 
-// Checks the local header against the directory and moves `offset` to the entry's bytes.
-void readLocal(const ReadFile& file, uint64_t directoryAt, ZipEntry& entry) {
-  const std::string& path = file.path();
+// Checks the local header against the directory, moves `offset` to the entry's bytes and gives the header's place.
+uint64_t readLocal(const ReadFile& file, const Subject& subject, uint64_t directoryAt, ZipEntry& entry) {
+  const uint64_t headerAt = entry.offset;
   if (directoryAt < 30 || entry.offset > directoryAt - 30)
-    invalid(path, "the entry " + entry.name + " lies outside of it");
+    invalid(subject, "the entry " + shown(entry.name) + " lies outside of it");
   const std::string bytes = file.text(entry.offset, 30);
-  Fields header(bytes, path);
-  if (header.u32() != kLocal) invalid(path, "the entry " + entry.name + " is damaged");
+  Fields header(bytes, subject);
+  if (header.u32() != kLocal) invalid(subject, "the entry " + shown(entry.name) + " is damaged");
   header.take(4);
   if (header.u16() != (entry.isStored ? kStoredMethod : kDeflatedMethod)) {
-    invalid(path, "the entry " + entry.name + " contradicts the directory");
+    invalid(subject, "the entry " + shown(entry.name) + " contradicts the directory");
   }
   header.take(16);
   const uint64_t nameLength = header.u16(), extraLength = header.u16();
   const uint64_t start = entry.offset + 30 + nameLength + extraLength;
   if (start > directoryAt || entry.bytes > directoryAt - start || nameLength != entry.name.size() ||
       file.text(entry.offset + 30, nameLength) != entry.name) {
-    invalid(path, "the entry " + entry.name + " contradicts the directory");
+    invalid(subject, "the entry " + shown(entry.name) + " contradicts the directory");
   }
   entry.offset = start;
+  return headerAt;
 }
 
 }  // namespace
 
-ZipFile::ZipFile(std::shared_ptr<const ReadFile> file) : file_(std::move(file)) {
-  const std::string& path = file_->path();
-  const Directory end = readEnd(*file_);
-  if (end.entries > kMaxEntries || end.bytes > kMaxDirectory) invalid(path, "its directory is too large");
+ZipFile::ZipFile(std::shared_ptr<const ReadFile> file, const char* errorCode)
+    : file_(std::move(file)), errorCode_(errorCode) {
+  const Subject subject{file_->path(), errorCode_};
+  const Directory end = readEnd(*file_, subject);
+  if (end.entries > kMaxEntries || end.bytes > kMaxDirectory) invalid(subject, "its directory is too large");
   const std::string bytes = file_->text(end.offset, end.bytes);
-  Fields directory(bytes, path);
-  std::set<std::string> names;
+  Fields directory(bytes, subject);
+  std::vector<std::pair<uint64_t, uint64_t>> extents;  // from a local header to the end of its data
   for (uint64_t i = 0; i < end.entries; ++i) {
-    ZipEntry entry = readCentral(directory, path);
-    readLocal(*file_, end.offset, entry);
-    if (!names.insert(entry.name).second) invalid(path, "the entry " + entry.name + " is there twice");
+    ZipEntry entry = readCentral(directory, subject);
+    const uint64_t headerAt = readLocal(*file_, subject, end.offset, entry);
+    extents.emplace_back(headerAt, entry.offset + entry.bytes);
+    if (!index_.emplace(entry.name, entries_.size()).second) {
+      invalid(subject, "the entry " + shown(entry.name) + " is there twice");
+    }
     entries_.push_back(std::move(entry));
   }
-  if (!directory.isAtEnd()) invalid(path, "its directory is damaged");
-  std::sort(entries_.begin(), entries_.end(), [](const ZipEntry& a, const ZipEntry& b) { return a.offset < b.offset; });
-  for (size_t i = 1; i < entries_.size(); ++i) {
-    if (entries_[i - 1].offset + entries_[i - 1].bytes > entries_[i].offset) invalid(path, "two entries overlap");
+  if (!directory.isAtEnd()) invalid(subject, "its directory is damaged");
+  std::sort(extents.begin(), extents.end());
+  if (!extents.empty() && extents[0].first != 0) invalid(subject, "something stands before its first entry");
+  for (size_t i = 1; i < extents.size(); ++i) {
+    if (extents[i - 1].second > extents[i].first) invalid(subject, "two entries overlap");
   }
 }
 
 const ZipEntry* ZipFile::find(const std::string& name) const {
-  const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const ZipEntry& e) { return e.name == name; });
-  return entry == entries_.end() ? nullptr : &*entry;
+  const auto entry = index_.find(name);
+  return entry == index_.end() ? nullptr : &entries_[entry->second];
+}
+
+void ZipFile::fail(const std::string& what) const {
+  invalid({path(), errorCode_}, what);
 }
 
 std::string ZipFile::raw(const ZipEntry& entry) const {
-  if (entry.bytes > kMaxText) invalid(path(), "the entry " + entry.name + " is too large");
+  if (entry.bytes > kMaxText) fail("the entry " + shown(entry.name) + " is too large");
   return file_->text(entry.offset, entry.bytes);
 }
 
 std::string ZipFile::text(const ZipEntry& entry) const {
-  if (!entry.isStored) invalid(path(), "the entry " + entry.name + " is compressed");
+  if (!entry.isStored) fail("the entry " + shown(entry.name) + " is compressed");
   std::string out = raw(entry);
-  if (crc32(out) != entry.crc) invalid(path(), "the checksum of the entry " + entry.name + " is wrong");
+  if (crc32(out) != entry.crc) fail("the checksum of the entry " + shown(entry.name) + " is wrong");
   return out;
-}
-
-void ZipFile::read(const ZipEntry& entry, uint64_t offset, void* to, uint64_t bytes) const {
-  if (!entry.isStored) invalid(path(), "the entry " + entry.name + " is compressed");
-  if (offset > entry.bytes || bytes > entry.bytes - offset)
-    invalid(path(), "the entry " + entry.name + " is too short");
-  file_->read(entry.offset + offset, to, bytes);
 }
 
 }  // namespace softprompt

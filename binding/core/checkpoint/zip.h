@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/checkpoint/read_file.h"
@@ -21,21 +22,24 @@ struct ZipEntry {
 
 class ZipFile {
  public:
-  // Throws Error TORCHSCRIPT_INVALID (or FILE_*), naming the file.
-  explicit ZipFile(std::shared_ptr<const ReadFile> file);
+  // Throws an Error of that code (or FILE_*), naming the file.
+  ZipFile(std::shared_ptr<const ReadFile> file, const char* errorCode);
 
   const std::string& path() const { return file_->path(); }
-  const std::vector<ZipEntry>& entries() const { return entries_; }  // in the file's order, no two overlapping
+  const std::shared_ptr<const ReadFile>& file() const { return file_; }
+  const std::vector<ZipEntry>& entries() const { return entries_; }  // in the directory's order, no two overlapping
   const ZipEntry* find(const std::string& name) const;
   // The bytes of a small entry as they stand in the file, deflated or not.
   std::string raw(const ZipEntry& entry) const;
   // A small stored entry, its checksum compared.
   std::string text(const ZipEntry& entry) const;
-  void read(const ZipEntry& entry, uint64_t offset, void* to, uint64_t bytes) const;
+  [[noreturn]] void fail(const std::string& what) const;
 
  private:
   std::shared_ptr<const ReadFile> file_;
+  const char* errorCode_;
   std::vector<ZipEntry> entries_;
+  std::unordered_map<std::string, size_t> index_;
 };
 
 }  // namespace softprompt

@@ -1,7 +1,7 @@
 #include "core/t5/load.h"
 
+#include "core/checkpoint/model_folder.h"
 #include "core/checkpoint/read_file.h"
-#include "core/checkpoint/safetensors.h"
 #include "core/checkpoint/torchscript.h"
 #include "core/runtime/device.h"
 #include "core/runtime/error.h"
@@ -14,6 +14,8 @@
 namespace softprompt {
 namespace {
 
+constexpr uint64_t kLongestConfig = 4 << 20;
+
 struct Checkpoint {
   std::string configJson;
   T5Config config;
@@ -21,18 +23,12 @@ struct Checkpoint {
 };
 
 Checkpoint openFolder(const std::string& folder) {
-  const std::string configPath = folder + "/config.json", weightsPath = folder + "/model.safetensors";
+  const std::string configPath = folder + "/config.json";
   if (!isFile(configPath)) throw Error("CONFIG_MISSING", folder + " has no config.json; is it a model's folder?");
   Checkpoint out;
-  out.configJson = readText(configPath);
+  out.configJson = readText(configPath, kLongestConfig);
   out.config = parseConfig(out.configJson, configPath);
-  if (!isFile(weightsPath)) {
-    throw Error("MODEL_FILE_MISSING", folder +
-                                          " has no model.safetensors. A model is read from model.safetensors in a "
-                                          "folder, or from a .pt written by convert; other formats "
-                                          "(pytorch_model.bin, shards) must be converted first");
-  }
-  out.source = std::make_unique<SafetensorsFile>(weightsPath);
+  out.source = std::make_unique<ModelFolder>(folder);
   return out;
 }
 
@@ -101,6 +97,13 @@ LoadedModel loadForeign(const TorchScriptFile& file, const LoadOptions& options)
 LoadedModel loadArchive(const LoadOptions& options, YieldPoint& yieldPoint) {
   auto file = std::make_unique<TorchScriptFile>(options.path);
   if (const auto manifest = ownManifest(*file)) return loadOwn(std::move(file), *manifest, options, yieldPoint);
+  if (!file->isModule()) {
+    throw Error("MODEL_UNSUPPORTED",
+                options.path +
+                    " was written by torch.save and is no TorchScript module. If it is a state dict, "
+                    "name it pytorch_model.bin, put the model's config.json beside it, and give the "
+                    "folder");
+  }
   if (!options.trust) {
     throw Error("MODEL_UNTRUSTED", options.path +
                                        " was not written by this version's convert, and TorchScript is code "

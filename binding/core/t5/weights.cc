@@ -1,15 +1,12 @@
 #include "core/t5/weights.h"
 
-#include <ATen/ops/equal.h>
-#include <ATen/ops/isfinite.h>
-
-#include <algorithm>
 #include <cstdio>
 #include <set>
 
 #include "core/runtime/error.h"
 #include "core/runtime/sha256.h"
 #include "core/t5/parameters.h"
+#include "core/t5/read_tensors.h"
 
 namespace softprompt {
 namespace {
@@ -48,17 +45,22 @@ class Reader {
 
   Weights read() {
     checkNames();
-    for (const ParameterSpec& spec : specs_) checkTensor(spec);
-    if (source_.find(kHead)) checkTensor({kHead, specs_[0].shape});
-
-    const at::Tensor shared = readChecked({kShared, specs_[0].shape});
-    checkCopies(shared);
-    keep(kShared, shared);
-    for (size_t i = 1; i < specs_.size(); ++i) keep(specs_[i].name, readChecked(specs_[i]));
-    if (source_.find(kHead)) {
-      const at::Tensor head = readChecked({kHead, specs_[0].shape});
-      if (!at::equal(head, shared)) keep(kHead, head);
+    for (const ParameterSpec& spec : specs_) request(spec, true);
+    const TensorInfo& shared = *source_.find(nameInFile(kShared));
+    const size_t copiesAt = requests_.size();
+    for (const char* name : kCopies) {
+      if (nameInFile(kShared) != name && source_.find(name)) request({name, specs_[0].shape}, false);
     }
+    const TensorInfo* head = source_.find(kHead);
+    const bool headIsShared = head && head->place == shared.place;  // as the tied head of a state dict is
+    const size_t headAt = requests_.size();
+    if (head) request({kHead, specs_[0].shape}, !headIsShared);
+
+    std::vector<ReadTensor> values =
+        readTensors(requests_, {options_.dtype, options_.device, options_.onProgress}, yieldPoint_);
+    for (size_t i = copiesAt; i < headAt; ++i) checkCopy(*requests_[i].tensor, values[i], shared, values[0]);
+    for (size_t i = 0; i < copiesAt; ++i) keep(specs_[i].name, values[i]);
+    if (head && !headIsShared && values[headAt].digest != values[0].digest) keep(kHead, values[headAt]);
     return {std::move(tensors_), fingerprint_.hex(config_)};
   }
 
@@ -77,7 +79,7 @@ class Reader {
     for (const ParameterSpec& spec : specs_) known.insert(spec.name);
     for (const TensorInfo& info : source_.tensors()) {
       if (!known.contains(info.name)) {
-        throw Error("MODEL_TENSOR_UNKNOWN", source_.path() + ": the tensor " + info.name +
+        throw Error("MODEL_TENSOR_UNKNOWN", info.place.file->path() + ": the tensor " + info.name +
                                                 " has no place in the network that config.json describes; the two "
                                                 "belong to different models, or this kind of T5 is not supported");
       }
@@ -92,43 +94,31 @@ class Reader {
                                               ", which config.json demands, is missing");
     }
     if (info->shape != spec.shape) {
-      throw Error("MODEL_TENSOR_SHAPE", source_.path() + ": the tensor " + name + " is " + shapeText(info->shape) +
-                                            ", but config.json demands " + shapeText(spec.shape));
+      throw Error("MODEL_TENSOR_SHAPE", info->place.file->path() + ": the tensor " + name + " is " +
+                                            shapeText(info->shape) + ", but config.json demands " +
+                                            shapeText(spec.shape));
     }
     if (info->dtype != "F32" && info->dtype != "BF16" && info->dtype != "F16") {
-      throw Error("MODEL_TENSOR_DTYPE", source_.path() + ": the tensor " + name + " has dtype " + info->dtype +
-                                            "; F32, BF16 and F16 are read");
+      throw Error("MODEL_TENSOR_DTYPE", info->place.file->path() + ": the tensor " + name + " has dtype " +
+                                            info->dtype + "; F32, BF16 and F16 are read");
     }
   }
 
-  // float32, on the CPU, finite.
-  at::Tensor readChecked(const ParameterSpec& spec) const {
-    yieldPoint_.pause();
-    const std::string name = nameInFile(spec.name);
-    at::Tensor values = source_.read(name).to(at::kFloat);
-    if (!at::isfinite(values).all().item<bool>()) {
-      throw Error("MODEL_NOT_FINITE", source_.path() + ": the tensor " + name +
-                                          " holds NaN or infinity; the file is damaged or the training diverged");
-    }
-    return values;
+  void request(const ParameterSpec& spec, bool isKept) {
+    checkTensor(spec);
+    requests_.push_back({source_.find(nameInFile(spec.name)), isKept});
   }
 
-  void checkCopies(const at::Tensor& shared) const {
-    for (const char* name : kCopies) {
-      if (!source_.find(name) || name == nameInFile(kShared)) continue;
-      checkTensor({name, specs_[0].shape});
-      if (!at::equal(source_.read(name).to(at::kFloat), shared)) {
-        throw Error("MODEL_UNSUPPORTED", source_.path() + ": " + name + " differs from " + nameInFile(kShared) +
-                                             "; T5 has one embedding for both stacks");
-      }
-    }
+  static void checkCopy(const TensorInfo& copy, const ReadTensor& values, const TensorInfo& shared,
+                        const ReadTensor& sharedValues) {
+    if (values.digest == sharedValues.digest) return;
+    throw Error("MODEL_UNSUPPORTED", copy.place.file->path() + ": " + copy.name + " differs from " + shared.name +
+                                         "; T5 has one embedding for both stacks");
   }
 
-  void keep(const std::string& name, const at::Tensor& values) {
-    fingerprint_.add(name, values);
-    tensors_.emplace_back(name, values.to(options_.device, options_.dtype));
-    ++done_;
-    if (options_.onProgress) options_.onProgress(std::min(1.0, static_cast<double>(done_) / (specs_.size() + 1)));
+  void keep(const std::string& name, const ReadTensor& values) {
+    fingerprint_.addDigest(name, values.values.sizes(), values.digest);
+    tensors_.emplace_back(name, values.values);
   }
 
   const TensorSource& source_;
@@ -136,9 +126,9 @@ class Reader {
   const WeightOptions& options_;
   YieldPoint& yieldPoint_;
   std::vector<ParameterSpec> specs_;
+  std::vector<TensorRequest> requests_;
   NamedTensors tensors_;
   Fingerprint fingerprint_;
-  size_t done_ = 0;
 };
 
 }  // namespace
@@ -147,7 +137,11 @@ void Fingerprint::add(const std::string& name, const at::Tensor& values) {
   const at::Tensor floats = values.detach().to(at::kCPU, at::kFloat).contiguous();
   Sha256 sha;
   sha.update(floats.const_data_ptr(), floats.nbytes());
-  digests_[name] = shapeText(floats.sizes()) + " " + sha.hex();
+  addDigest(name, floats.sizes(), sha.hex());
+}
+
+void Fingerprint::addDigest(const std::string& name, at::IntArrayRef shape, const std::string& digest) {
+  digests_[name] = shapeText(shape) + " " + digest;
 }
 
 std::string Fingerprint::hex(const T5Config& config) const {

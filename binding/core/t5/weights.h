@@ -2,6 +2,8 @@
 // and device, and "lm_head.weight" only where the head is not the embedding.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -28,6 +30,8 @@ struct Weights {
 class Fingerprint {
  public:
   void add(const std::string& name, const at::Tensor& values);
+  void addDigest(const std::string& name, at::IntArrayRef shape,
+                 const std::string& digest);  // sha256 hex of the values
   std::string hex(const T5Config& config) const;
 
  private:

@@ -124,7 +124,7 @@ RunCheckpoint readParsed(const std::string& path) {
   try {
     return parsed(SafetensorsFile(path));
   } catch (const Error& error) {
-    if (error.code().starts_with("SAFETENSORS_")) invalid(path, error.what());
+    if (error.code().starts_with("SAFETENSORS_") || error.code() == "MODEL_TENSOR_DTYPE") invalid(path, error.what());
     throw;
   }
 }
