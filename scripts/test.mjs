@@ -41,7 +41,9 @@ function testReaders() {
   const failed = targets.filter((target) => {
     const finds = new URL(`test/fuzz/finds/${target}/`, root)
     const folders = [join(seeds, target), ...(existsSync(finds) ? [finds.pathname] : [])]
-    return spawnSync(new URL('build/fuzz_replay', root).pathname, [target, ...folders], { stdio: ['ignore', 'inherit', 'inherit'] }).status !== 0
+    return (
+      spawnSync(new URL('build/fuzz_replay', root).pathname, [target, ...folders], { stdio: ['ignore', 'inherit', 'inherit'] }).status !== 0
+    )
   }).length
   rmSync(seeds, { recursive: true })
   return { passed: targets.length - failed, failed, skipped: 0 }

@@ -130,7 +130,7 @@ TEST(formManyNumbersInPieces) {  // more than one piece, and an odd rest
   Cancels cancels;
   bool isCancelled = false;
   try {
-    softprompt::readTensors({{file.find("a"), true}, {file.find("b"), true}}, options, cancels);
+    softprompt::readTensors({{file.find("a"), true}, {file.find("b"), true}}, {}, cancels);
   } catch (const softprompt::Cancelled&) {
     isCancelled = true;
   }
@@ -186,9 +186,9 @@ TEST(foreignCodeIsNotRun) {
   const std::string mark = temp.file("mark");
   torch::jit::Module module("m");
   module.register_parameter("w", at::zeros({1}), false);
-  module.define("def __getstate__(self):\n    return (self.w, self.training)\n");
+  module.define("def __getstate__(self):\n    return self.w\n");
   module.define(
-      "def __setstate__(self, state: Tuple[Tensor, bool]) -> None:\n    self.w = state[0]\n    torch.save(state[0], "
+      "def __setstate__(self, state: Tensor) -> None:\n    self.w = state\n    torch.save(state, "
       "\"" +
       mark + "\")\n");
   module.save(temp.file("m.pt"), {{"config.json", bytesOf(kFolder + "/config.json")},

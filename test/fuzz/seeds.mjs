@@ -22,9 +22,15 @@ const small = () => {
 
 /** An archive with the parts of a module. */
 function smallModule() {
-  const pkl = whole(Buffer.concat([Buffer.from('c__torch__\nM\n)\x81', 'latin1'), dictPickle([['w', tensorPickle({ shape: [2, 3] })]]), Buffer.from('b')]))
+  const pkl = whole(
+    Buffer.concat([Buffer.from('c__torch__\nM\n)\x81', 'latin1'), dictPickle([['w', tensorPickle({ shape: [2, 3] })]]), Buffer.from('b')]),
+  )
   const more = ['constants.pkl', 'code/__torch__.py', 'extra/config.json', 'extra/softprompt.json']
-  return archive(pkl, { 0: Buffer.alloc(24) }, { more: more.map((name) => ({ name: `archive/${name}`, data: name.endsWith('.json') ? Buffer.from('{}') : whole(')') })) })
+  return archive(
+    pkl,
+    { 0: Buffer.alloc(24) },
+    { more: more.map((name) => ({ name: `archive/${name}`, data: name.endsWith('.json') ? Buffer.from('{}') : whole(')') })) },
+  )
 }
 
 function collect() {

@@ -33,11 +33,11 @@ export function zipCases(weights) {
   ]
   const good = zip(entries())
   const cases = {
-    'good': [good, ['ok']],
+    good: [good, ['ok']],
     'good, sizes after the data': [zip(entries({ flags: 8 })), ['ok']],
     'good, the byte order given': [zip([...entries(), { name: 'archive/byteorder', data: Buffer.from('little') }]), ['ok']],
     'big-endian': [zip([...entries(), { name: 'archive/byteorder', data: Buffer.from('big') }]), BAD],
-    'empty': [Buffer.alloc(0), BAD],
+    empty: [Buffer.alloc(0), BAD],
     'an end record alone': [zip([]), BAD],
     'bytes before it': [join('#!/bin/sh\n', good), BAD],
     'bytes after it': [join(good, 'x'), BAD],
@@ -60,13 +60,16 @@ export function zipCases(weights) {
     'bytes between directory and end': [zip(entries(), { before: Buffer.alloc(7) }), BAD],
     'a deflated pickle': [zip(entries({ method: 8 })), BAD],
     'an unknown method': [zip(entries({ method: 12 })), BAD],
-    'encrypted': [zip(entries({ flags: 1 })), BAD],
+    encrypted: [zip(entries({ flags: 1 })), BAD],
     'a wrong checksum': [zip(entries({ crc: 1 })), BAD],
     'a wrong size': [zip(entries({ size: 5 })), BAD],
     'a wrong packed size': [zip(entries({ packed: 5 })), BAD],
     'sizes of 4 GB': [zip(entries({ size: 0xfffffffe, packed: 0xfffffffe })), BAD],
     'sizes in a zip64 field that is missing': [zip(entries({ size: 0xffffffff, packed: 0xffffffff })), BAD],
-    'sizes in a zip64 field that is short': [zip(entries({ size: 0xffffffff, packed: 0xffffffff, extra: join(u16(1), u16(4), u32(1)) })), BAD],
+    'sizes in a zip64 field that is short': [
+      zip(entries({ size: 0xffffffff, packed: 0xffffffff, extra: join(u16(1), u16(4), u32(1)) })),
+      BAD,
+    ],
     'sizes of 2^63 in a zip64 field': [
       zip(entries({ size: 0xffffffff, packed: 0xffffffff, extra: join(u16(1), u16(16), u64(2n ** 63n), u64(2n ** 63n)) })),
       BAD,
@@ -94,14 +97,26 @@ export function zipCases(weights) {
     'overlapping entries (a bomb)': [overlapping(), BAD],
     'a tar archive': [join(Buffer.alloc(257), 'ustar', Buffer.alloc(250)), BAD],
     'a numpy file': [Buffer.from('\x93NUMPY\x01\x00v\x00{}', 'latin1'), BAD],
-    'safetensors': [weights, BAD],
+    safetensors: [weights, BAD],
     'a Git LFS pointer': [Buffer.from('version https://git-lfs/spec/v1\noid sha256:0\nsize 1\n'), BAD],
     'the form before PyTorch 1.6': [join(Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex'), Buffer.alloc(40)), ['MODEL_UNSUPPORTED']],
     'a bare pickle': [whole(dictPickle([])), BAD],
     'a page of HTML': [Buffer.from('<!DOCTYPE html><html>Not found</html>'), BAD],
   }
   const directoryAt = good.readUInt32LE(good.length - 6)
-  for (const length of [1, 21, 22, 100, directoryAt >> 1, directoryAt - 1, directoryAt, directoryAt + 10, good.length - 23, good.length - 22, good.length - 1])
+  for (const length of [
+    1,
+    21,
+    22,
+    100,
+    directoryAt >> 1,
+    directoryAt - 1,
+    directoryAt,
+    directoryAt + 10,
+    good.length - 23,
+    good.length - 22,
+    good.length - 1,
+  ])
     cases[`cut to ${length} bytes`] = [good.subarray(0, length), BAD]
   return Object.entries(cases).map(([name, [bytes, codes]]) => bin(`zip: ${name}`, bytes, codes))
 }
@@ -110,7 +125,13 @@ export function zipCases(weights) {
 function overlapping() {
   const data = Buffer.alloc(100_000)
   const names = Array.from({ length: 500 }, (_, i) => `a/data/${String(i).padStart(3, '0')}`)
-  return zip(names.map((name, i) => ({ name, data: i === 0 ? data : Buffer.alloc(0), ...(i > 0 && { offset: 0, size: data.length, packed: data.length, localName: name }) })))
+  return zip(
+    names.map((name, i) => ({
+      name,
+      data: i === 0 ? data : Buffer.alloc(0),
+      ...(i > 0 && { offset: 0, size: data.length, packed: data.length, localName: name }),
+    })),
+  )
 }
 
 /** The pickle and the tensors: wrong in turn, in a sound archive. */
@@ -121,9 +142,11 @@ export function stateDictCases(weights) {
   const changed = (change, name = NORM) => {
     const tensor = tensors[name]
     const spec = { ...tensor, key: `${numberOf(name)}`, numbers: tensor.bytes.length / itemBytes[tensor.dtype] }
-    return stateDict(tensors, { change: (items) => items.map((item) => (item[0] === name ? [name, tensorPickle({ ...spec, ...change })] : item)) })
+    return stateDict(tensors, {
+      change: (items) => items.map((item) => (item[0] === name ? [name, tensorPickle({ ...spec, ...change })] : item)),
+    })
   }
-  const valueOf = (value) => stateDict(tensors, { change: (items) => items.map((item) => (item[0] === NORM ? [NORM, value] : item)) })
+  const withValue = (value) => stateDict(tensors, { change: (items) => items.map((item) => (item[0] === NORM ? [NORM, value] : item)) })
   const body = (bytes, storages = {}) => archive(bytes, storages)
   const call = (module, name, args = tuple(pickle.text('true'))) => whole(join(global(module, name), args, 'R'))
   const half = Object.fromEntries(
@@ -137,11 +160,11 @@ export function stateDictCases(weights) {
   const [rows, columns] = tensors[query].shape
   const good = stateDict(tensors)
   const cases = {
-    'good': [good, ['ok']],
+    good: [good, ['ok']],
     'good, bfloat16': [stateDict(half), ['ok']],
     'good, protocol 4': [stateDict(tensors, { version: 4 }), ['ok']],
     'good, a parameter': [
-      valueOf(
+      withValue(
         join(
           global('torch._utils', '_rebuild_parameter'),
           tuple(
@@ -179,22 +202,37 @@ export function stateDictCases(weights) {
     'a quantised storage': [changed({ storageClass: 'QInt8Storage' }), BAD],
     'a storage class that is none': [changed({ storageClass: 'nn.Linear' }), BAD],
     'a tensor of integers': [changed({ dtype: 'I64', numbers: 24, shape: [24] }), ['MODEL_TENSOR_SHAPE']],
-    'a number for a tensor': [valueOf(integer(5)), BAD],
-    'a text for a tensor': [valueOf(pickle.text('weights')), BAD],
-    'a dict for a tensor': [valueOf(pickle.emptyDict), BAD],
+    'a number for a tensor': [withValue(integer(5)), BAD],
+    'a text for a tensor': [withValue(pickle.text('weights')), BAD],
+    'a dict for a tensor': [withValue(pickle.emptyDict), BAD],
     'a tensor twice': [stateDict(tensors, { change: (items) => [...items, items[0]] }), BAD],
     'a tensor less': [stateDict(tensors, { change: (items) => items.slice(1) }), ['MODEL_TENSOR_MISSING']],
-    'a training checkpoint': [body(whole(dictPickle([['model', pickle.emptyDict], ['step', integer(5)]]))), BAD],
+    'a training checkpoint': [
+      body(
+        whole(
+          dictPickle([
+            ['model', pickle.emptyDict],
+            ['step', integer(5)],
+          ]),
+        ),
+      ),
+      BAD,
+    ],
     'an empty dict': [body(whole('}')), ['MODEL_TENSOR_MISSING']],
     'a list': [body(whole(']')), BAD],
-    'nothing': [body(whole('N')), BAD],
+    nothing: [body(whole('N')), BAD],
     'a name that is a number': [body(whole(join('}', '(', integer(1), integer(2), 'u'))), BAD],
     'a name of 2 KB': [body(whole(dictPickle([['x'.repeat(2048), 'N']]))), BAD],
     'a name that is no UTF-8': [body(whole(join('}', '(', 'X', u32(1), Buffer.from([0xff]), 'N', 'u'))), BAD],
     'os.system': [body(call('os', 'system')), BAD],
     'posix.system': [body(call('posix', 'system')), BAD],
     'builtins.eval': [body(call('builtins', 'eval')), BAD],
-    'builtins.exec by protocol 4': [body(join(proto(4), '\x8c'.slice(0, 0), Buffer.from([0x8c, 8]), 'builtins', Buffer.from([0x8c, 4]), 'exec', Buffer.from([0x93]), '.')), BAD],
+    'builtins.exec by protocol 4': [
+      body(
+        join(proto(4), '\x8c'.slice(0, 0), Buffer.from([0x8c, 8]), 'builtins', Buffer.from([0x8c, 4]), 'exec', Buffer.from([0x93]), '.'),
+      ),
+      BAD,
+    ],
     'subprocess.Popen': [body(call('subprocess', 'Popen')), BAD],
     'torch.load': [body(call('torch', 'load')), BAD],
     'torch.hub.load': [body(call('torch.hub', 'load')), BAD],
@@ -223,7 +261,10 @@ export function stateDictCases(weights) {
     'a million marks': [body(whole('('.repeat(1_000_000))), BAD],
     'a million values': [body(whole('N'.repeat(1_000_000))), BAD],
     'a million references': [body(whole(join('}', 'q', Buffer.from([0]), Buffer.alloc(2_000_000, Buffer.from('h\0'))))), BAD],
-    'a million memos': [body(whole(Buffer.concat([Buffer.from('}'), ...Array.from({ length: 400_000 }, (_, i) => join('r', u32(i)))]))), BAD],
+    'a million memos': [
+      body(whole(Buffer.concat([Buffer.from('}'), ...Array.from({ length: 400_000 }, (_, i) => join('r', u32(i)))]))),
+      BAD,
+    ],
     'tuples a hundred thousand deep': [body(whole(join(')', Buffer.alloc(100_000, 0x85)))), BAD],
     'a dict inside itself': [body(whole(join('}', 'q\0', '(', pickle.text('a'), 'h\0', 'u'))), BAD],
     'arguments that multiply': [body(whole(multiplying())), BAD],
@@ -258,10 +299,9 @@ function multiplying() {
 /** A small file whose tensors, all on one storage, would fill the memory. */
 function manyViews(count) {
   const bytes = Buffer.alloc(400_000)
-  return archive(
-    whole(dictPickle(Array.from({ length: count }, (_, i) => [`t${i}`, tensorPickle({ shape: [100_000], key: '0' })]))),
-    { 0: bytes },
-  )
+  return archive(whole(dictPickle(Array.from({ length: count }, (_, i) => [`t${i}`, tensorPickle({ shape: [100_000], key: '0' })]))), {
+    0: bytes,
+  })
 }
 
 // ---- TorchScript
@@ -294,12 +334,14 @@ export function torchscriptCases(pt) {
   const without = (suffix) => zip(entries.filter(({ name }) => !name.endsWith(suffix)))
   const folder = named('/data.pkl').name.replace('data.pkl', '')
   const moduleCode = entries.find(({ name }) => name.includes('/code/') && name.endsWith('.py'))
-  const evil = Buffer.from('class M(Module):\n  def __setstate__(self, state: int) -> None:\n    torch.save(state, "/tmp/softprompt-was-here")\n')
+  const evil = Buffer.from(
+    'class M(Module):\n  def __setstate__(self, state: int) -> None:\n    torch.save(state, "/tmp/softprompt-was-here")\n',
+  )
   const module = (state) => whole(join(global('__torch__', 'M'), ')', Buffer.from([0x81]), state, 'b'))
   const storage = entries.find(({ name }) => name.includes('/data/') && name.endsWith('/0'))
   const grown = Buffer.alloc(storage.data.length + 4)
   const cases = {
-    'good': [pt, ['ok']],
+    good: [pt, ['ok']],
     'good, written again': [zip(entries), ['ok']],
     'code of another': [change(moduleCode.name, Buffer.concat([moduleCode.data, Buffer.from('#')])), ['MODEL_UNTRUSTED']],
     'a method __setstate__': [change(moduleCode.name, evil), ['MODEL_UNTRUSTED']],
@@ -311,7 +353,10 @@ export function torchscriptCases(pt) {
     'no manifest': [without('extra/softprompt.json'), ['MODEL_UNTRUSTED']],
     'a config that is none': [change('extra/config.json', Buffer.from('{')), ['CONFIG_INVALID']],
     'a config of a huge network': [
-      change('extra/config.json', Buffer.from(JSON.stringify({ ...JSON.parse(named('extra/config.json').data), num_layers: 1024, num_decoder_layers: 1024 }))),
+      change(
+        'extra/config.json',
+        Buffer.from(JSON.stringify({ ...JSON.parse(named('extra/config.json').data), num_layers: 1024, num_decoder_layers: 1024 })),
+      ),
       ['MODEL_UNTRUSTED'],
     ],
     'a manifest that is none': [change('extra/softprompt.json', Buffer.from('[]')), ['MODEL_UNTRUSTED']],
@@ -325,7 +370,10 @@ export function torchscriptCases(pt) {
     'a module that is built twice': [change('/data.pkl', whole(join(global('__torch__', 'M'), ')', Buffer.from([0x81]), '}b}b'))), TS],
     'a module whose state is a number': [change('/data.pkl', module(integer(1))), TS],
     'a module inside itself': [
-      change('/data.pkl', whole(join(global('__torch__', 'M'), ')', Buffer.from([0x81]), 'q\0', '}', '(', pickle.text('a'), 'h\0', 'u', 'b'))),
+      change(
+        '/data.pkl',
+        whole(join(global('__torch__', 'M'), ')', Buffer.from([0x81]), 'q\0', '}', '(', pickle.text('a'), 'h\0', 'u', 'b')),
+      ),
       TS,
     ],
     'a module without tensors': [change('/data.pkl', module('}')), ['MODEL_TENSOR_MISSING']],
@@ -335,9 +383,9 @@ export function torchscriptCases(pt) {
     'numbers changed': [change(storage.name, Buffer.alloc(storage.data.length)), TS],
     'an entry outside of the folder': [zip([...entries, { name: 'elsewhere', data: Buffer.alloc(1) }]), TS],
     'a state dict of torch.save': [archive(whole('}'), {}), ['MODEL_UNSUPPORTED']],
-    'empty': [Buffer.alloc(0), TS],
-    'text': [Buffer.from('not an archive at all, only text'), TS],
-    'safetensors': [Buffer.from('PK\x03\x04'), TS],
+    empty: [Buffer.alloc(0), TS],
+    text: [Buffer.from('not an archive at all, only text'), TS],
+    safetensors: [Buffer.from('PK\x03\x04'), TS],
   }
   for (const part of [0.1, 0.3, 0.5, 0.7, 0.9, 0.99]) cases[`cut to ${part}`] = [pt.subarray(0, Math.floor(pt.length * part)), TS]
   return Object.entries(cases).map(([name, [bytes, codes]]) => ({ name: `.pt: ${name}`, as: 'pt', bytes, codes }))

@@ -5,10 +5,10 @@
 //     'prompt'  a file for SoftPrompt.load
 //     'inspect' a file for softprompt inspect
 
+import { stateDictCases, torchscriptCases, zipCases } from './archives.mjs'
 import { configCases } from './configs.mjs'
 import { npyCases, promptCases } from './prompts.mjs'
 import { safetensorsCases, shardCases } from './safetensors.mjs'
-import { stateDictCases, torchscriptCases, zipCases } from './archives.mjs'
 import { tokenizerCases } from './tokenizers.mjs'
 
 /** `tiny`: { config, weights }, the files of a sound model; `pt`: the same model as convert writes it. */

@@ -50,7 +50,15 @@ export function zip(entries, end = {}) {
   for (const entry of entries) {
     const { name, data } = entry
     const shared = (method) =>
-      join(u16(0), u16(entry.flags ?? 0), u16(method), u32(0), u32(entry.crc ?? crc32(data)), u32(entry.packed ?? data.length), u32(entry.size ?? data.length))
+      join(
+        u16(0),
+        u16(entry.flags ?? 0),
+        u16(method),
+        u32(0),
+        u32(entry.crc ?? crc32(data)),
+        u32(entry.packed ?? data.length),
+        u32(entry.size ?? data.length),
+      )
     const localName = Buffer.from(entry.localName ?? name)
     const localExtra = entry.localExtra ?? Buffer.alloc(0)
     const local = join(
@@ -103,7 +111,15 @@ const shortText = (text) => join('X', u32(Buffer.byteLength(text)), text)
 export const integer = (value) => (value >= 0 && value < 256 ? join('K', Buffer.from([value])) : join(Buffer.from([0x8a, 8]), u64(value)))
 export const global = (module, name) => join('c', module, '\n', name, '\n')
 export const tuple = (...items) => join('(', ...items, 't')
-export const pickle = { text: shortText, none: Buffer.from('N'), emptyDict: Buffer.from('}'), mark: '(', setItems: 'u', reduce: 'R', stop: '.' }
+export const pickle = {
+  text: shortText,
+  none: Buffer.from('N'),
+  emptyDict: Buffer.from('}'),
+  mark: '(',
+  setItems: 'u',
+  reduce: 'R',
+  stop: '.',
+}
 export const proto = (version = 2) => Buffer.from([0x80, version])
 export const whole = (body, version = 2) => join(proto(version), body, '.')
 
@@ -152,7 +168,10 @@ export const dictPickle = (items) => join('}', '(', ...items.flatMap(([name, val
 
 /** The archive of torch.save around a pickle and its storages { key: bytes }. */
 export function archive(dataPkl, storages, { folder = 'archive', more = [], end } = {}) {
-  const entries = [{ name: `${folder}/data.pkl`, data: dataPkl }, { name: `${folder}/byteorder`, data: Buffer.from('little') }]
+  const entries = [
+    { name: `${folder}/data.pkl`, data: dataPkl },
+    { name: `${folder}/byteorder`, data: Buffer.from('little') },
+  ]
   for (const [key, data] of Object.entries(storages)) entries.push({ name: `${folder}/data/${key}`, data })
   entries.push({ name: `${folder}/version`, data: Buffer.from('3\n') }, ...more)
   return zip(entries, end)
@@ -175,7 +194,16 @@ export function tensorsOf(file) {
   delete header.__metadata__
   const data = file.subarray(8 + length)
   return Object.fromEntries(
-    Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, bytes: data.subarray(from, to) }]),
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { dtype, shape, bytes: data.subarray(from, to) }],
+    ),
   )
 }
 

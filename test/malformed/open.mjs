@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { inspectFile, SoftPrompt, SoftPromptError, T5 } from '../../lib/index.js'
 
 const model = async (path) => (await T5.load(path, { device: 'cpu', dtype: 'float32', threads: 1 })).dispose()
-const openers = { model, pt: model, prompt: (path) => SoftPrompt.load(path), inspect: (path) => inspectFile(path) }
+const control = async () => Buffer.alloc(100 << 20, 1)
+const openers = { control, model, pt: model, prompt: (path) => SoftPrompt.load(path), inspect: (path) => inspectFile(path) }
 
 const status = (field) => 1024 * Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))[1])
 

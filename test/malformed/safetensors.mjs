@@ -9,7 +9,7 @@ const raw = (text) => `{"a":${text}}`
 /** Each field of a small file wrong in turn: opened by `inspect`, which reads the header alone. */
 function headers() {
   const cases = {
-    'good': [safetensors(entry({}), four), ['ok']],
+    good: [safetensors(entry({}), four), ['ok']],
     'good without tensors': [safetensors('{}'), ['ok']],
     'good padded header': [safetensors(`${JSON.stringify(entry({}))}   `, four), ['ok']],
     'good empty tensor': [safetensors(entry({ shape: [0, 5], data_offsets: [0, 0] })), ['ok']],
@@ -43,12 +43,18 @@ function headers() {
     'a hole between': [safetensors({ ...entry({}), b: entry({ data_offsets: [8, 12] }).a }, Buffer.alloc(12)), INVALID],
     'an overlap': [safetensors({ ...entry({}), b: entry({ data_offsets: [2, 6] }).a }, Buffer.alloc(6)), INVALID],
     'the same bytes twice': [safetensors({ ...entry({}), b: entry({}).a }, four), INVALID],
-    'one in another': [safetensors({ ...entry({ shape: [3], data_offsets: [0, 12] }), b: entry({ data_offsets: [4, 8] }).a }, Buffer.alloc(12)), INVALID],
+    'one in another': [
+      safetensors({ ...entry({ shape: [3], data_offsets: [0, 12] }), b: entry({ data_offsets: [4, 8] }).a }, Buffer.alloc(12)),
+      INVALID,
+    ],
     'a zero-size tensor off the seam': [safetensors({ ...entry({}), b: entry({ shape: [0], data_offsets: [2, 2] }).a }, four), INVALID],
     'a zero-size tensor beyond the end': [safetensors({ ...entry({}), b: entry({ shape: [0], data_offsets: [99, 99] }).a }, four), INVALID],
     'a zero-size tensor on the seam': [safetensors({ ...entry({}), b: entry({ shape: [0], data_offsets: [4, 4] }).a }, four), ['ok']],
     'two tensors of one name': [safetensors(`{"a":${JSON.stringify(entry({}).a)},"a":${JSON.stringify(entry({}).a)}}`, four), INVALID],
-    'one name in two spellings': [safetensors(`{"a":${JSON.stringify(entry({}).a)},"\\u0061":${JSON.stringify(entry({}).a)}}`, four), INVALID],
+    'one name in two spellings': [
+      safetensors(`{"a":${JSON.stringify(entry({}).a)},"\\u0061":${JSON.stringify(entry({}).a)}}`, four),
+      INVALID,
+    ],
     'dtype twice': [safetensors(raw('{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}'), four), INVALID],
     'two metadata': [safetensors(`{"__metadata__":{},"__metadata__":{},"a":${JSON.stringify(entry({}).a)}}`, four), INVALID],
     'metadata is a list': [safetensors({ __metadata__: [], ...entry({}) }, four), INVALID],
@@ -100,7 +106,7 @@ function models(weights) {
   const norm = 'encoder.final_layer_norm.weight'
   const headerEnd = 8 + Number(weights.readBigUInt64LE(0))
   const cases = {
-    'good': [weights, ['ok']],
+    good: [weights, ['ok']],
     'good in another order': [changed((all) => Object.fromEntries(Object.entries(all).reverse())), ['ok']],
     'a tensor missing': [changed(({ [norm]: _, ...rest }) => rest), ['MODEL_TENSOR_MISSING']],
     'a tensor more': [changed((all) => ({ ...all, 'encoder.extra.weight': all[norm] })), ['MODEL_TENSOR_UNKNOWN']],
@@ -113,7 +119,12 @@ function models(weights) {
     'a zip': [Buffer.from('PK\x03\x04aaaaaaaaaaaaaaaaaaaaaaaa'), INVALID],
     'a zip behind the weights': [join(weights, Buffer.from('PK\x05\x06'), Buffer.alloc(18)), INVALID],
   }
-  for (const [name, bits] of Object.entries({ NaN: 0x7fc00000, 'a signalling NaN': 0x7f800001, infinity: 0x7f800000, 'minus infinity': 0xff800000 })) {
+  for (const [name, bits] of Object.entries({
+    NaN: 0x7fc00000,
+    'a signalling NaN': 0x7f800001,
+    infinity: 0x7f800000,
+    'minus infinity': 0xff800000,
+  })) {
     const bytes = Buffer.from(weights)
     bytes.writeUInt32LE(bits, bytes.length - 4)
     cases[`${name} in a tensor`] = [bytes, ['MODEL_NOT_FINITE']]
@@ -137,7 +148,13 @@ function sparse() {
     'a header of 16 MB of zeros': [join(u64(16 << 20), '{'), (16 << 20) + 8, INVALID],
     'a tensor of 4 GB where 2 are': [safetensors(entry({ shape: [2 ** 30], data_offsets: [0, 2 ** 32] })), 2 ** 31, CUT],
   }
-  return Object.entries(cases).map(([name, [bytes, size, codes]]) => ({ name: `safetensors, sparse: ${name}`, as: 'inspect', bytes, size, codes }))
+  return Object.entries(cases).map(([name, [bytes, size, codes]]) => ({
+    name: `safetensors, sparse: ${name}`,
+    as: 'inspect',
+    bytes,
+    size,
+    codes,
+  }))
 }
 
 export const safetensorsCases = (weights) => [...headers(), ...models(weights), ...sparse()]
@@ -155,7 +172,7 @@ export function shardCases(weights) {
   const indexOf = (weightMap, more = {}) => Buffer.from(JSON.stringify({ metadata: { total_size: 1 }, weight_map: weightMap, ...more }))
   const BAD = ['MODEL_FILE_INVALID']
   const cases = {
-    'good': [{ ...shards, [INDEX]: indexOf(map) }, ['ok']],
+    good: [{ ...shards, [INDEX]: indexOf(map) }, ['ok']],
     'one shard is missing': [{ 'model-00001-of-00002.safetensors': half(0), [INDEX]: indexOf(map) }, ['MODEL_FILE_MISSING']],
     'the index is no JSON': [{ ...shards, [INDEX]: Buffer.from('{') }, BAD],
     'the index is a list': [{ ...shards, [INDEX]: Buffer.from('[]') }, BAD],
@@ -170,12 +187,32 @@ export function shardCases(weights) {
     'a shard is the other twice': [{ ...shards, 'model-00002-of-00002.safetensors': half(0), [INDEX]: indexOf(map) }, BAD],
     'a shard is cut': [{ ...shards, 'model-00002-of-00002.safetensors': half(1).subarray(0, 5000), [INDEX]: indexOf(map) }, CUT],
     'a shard is empty': [{ ...shards, 'model-00002-of-00002.safetensors': Buffer.alloc(0), [INDEX]: indexOf(map) }, CUT],
-    'six hundred shards': [{ [INDEX]: indexOf(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`t${i}`, `s${i}.safetensors`]))) }, BAD],
+    'six hundred shards': [
+      { [INDEX]: indexOf(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`t${i}`, `s${i}.safetensors`]))) },
+      BAD,
+    ],
     'the index is of 17 MB': [{ [INDEX]: Buffer.alloc(17 << 20, 0x20) }, ['FILE_READ']],
   }
   const escaping = [
-    '../outside.safetensors', '/etc/passwd', '/outside.safetensors', 'sub/model.safetensors', './model.safetensors', '..', '.', '', '.hidden.safetensors',
-    '..\\outside.safetensors', 'C:\\outside.safetensors', 'a\u0000.safetensors', `${'x'.repeat(300)}.safetensors`, 'config.json', 'model.bin', 5, null, ['a'], {},
+    '../outside.safetensors',
+    '/etc/passwd',
+    '/outside.safetensors',
+    'sub/model.safetensors',
+    './model.safetensors',
+    '..',
+    '.',
+    '',
+    '.hidden.safetensors',
+    '..\\outside.safetensors',
+    'C:\\outside.safetensors',
+    'a\u0000.safetensors',
+    `${'x'.repeat(300)}.safetensors`,
+    'config.json',
+    'model.bin',
+    5,
+    null,
+    ['a'],
+    {},
   ]
   for (const shard of escaping)
     cases[`a shard is called ${JSON.stringify(shard).slice(0, 40)}`] = [{ ...shards, [INDEX]: indexOf({ ...map, [names[0]]: shard }) }, BAD]
@@ -183,10 +220,37 @@ export function shardCases(weights) {
   const moved = { 'model-00002-of-00002.safetensors': half(1), [INDEX]: indexOf(map) }
   const outside = { 'shard.safetensors': half(0) }
   all.push(
-    { name: 'shards: a link out of the folder', as: 'model', files: moved, beside: outside, links: { 'model-00001-of-00002.safetensors': '../beside/shard.safetensors' }, codes: BAD },
-    { name: 'shards: a link to nothing', as: 'model', files: moved, links: { 'model-00001-of-00002.safetensors': 'nothing' }, codes: ['MODEL_FILE_MISSING'] },
-    { name: 'shards: a link to itself', as: 'model', files: moved, links: { 'model-00001-of-00002.safetensors': 'model-00001-of-00002.safetensors' }, codes: ['MODEL_FILE_MISSING'] },
-    { name: 'shards: links as in the cache of Hugging Face', as: 'model', inCache: true, files: moved, beside: outside, links: { 'model-00001-of-00002.safetensors': '../../blobs/shard.safetensors' }, codes: ['ok'] },
+    {
+      name: 'shards: a link out of the folder',
+      as: 'model',
+      files: moved,
+      beside: outside,
+      links: { 'model-00001-of-00002.safetensors': '../beside/shard.safetensors' },
+      codes: BAD,
+    },
+    {
+      name: 'shards: a link to nothing',
+      as: 'model',
+      files: moved,
+      links: { 'model-00001-of-00002.safetensors': 'nothing' },
+      codes: ['MODEL_FILE_MISSING'],
+    },
+    {
+      name: 'shards: a link to itself',
+      as: 'model',
+      files: moved,
+      links: { 'model-00001-of-00002.safetensors': 'model-00001-of-00002.safetensors' },
+      codes: ['MODEL_FILE_MISSING'],
+    },
+    {
+      name: 'shards: links as in the cache of Hugging Face',
+      as: 'model',
+      inCache: true,
+      files: moved,
+      beside: outside,
+      links: { 'model-00001-of-00002.safetensors': '../../blobs/shard.safetensors' },
+      codes: ['ok'],
+    },
   )
   return all
 }
