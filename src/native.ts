@@ -137,6 +137,8 @@ export interface NativeModel {
     prompt: NativePromptRows,
     loss: NativeLoss,
   ): NativeJob<{ loss: number; gradient: Float32Array }>
+  /** The `count` embeddings (or all there are) most like each prompt row, the nearest first: rows x count, and their cosines. */
+  nearest(prompt: NativePromptRows, count: number): NativeJob<{ ids: Int32Array; similarity: Float32Array }>
   tuner(options: NativeTuneOptions): NativeJob<NativeTuner>
   /** sha256 over every frozen tensor's bytes as held: the same before and after `tune`. */
   digest(): NativeJob<string>

@@ -12,6 +12,7 @@
 #include "core/generate/scheduler.h"
 #include "core/generate/score.h"
 #include "core/prompt/initialise.h"
+#include "core/prompt/nearest.h"
 #include "core/runtime/device.h"
 #include "core/runtime/tensor_io.h"
 #include "core/t5/digest.h"
@@ -99,6 +100,7 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::score>("score"),
                          InstanceMethod<&Model::classify>("classify"),
                          InstanceMethod<&Model::gradient>("gradient"),
+                         InstanceMethod<&Model::nearest>("nearest"),
                          InstanceMethod<&Model::tuner>("tuner"),
                          InstanceMethod<&Model::digest>("digest"),
                          InstanceMethod<&Model::dispose>("dispose"),
@@ -199,6 +201,25 @@ Napi::Value Model::gradient(const Napi::CallbackInfo& info) {
     Napi::Object object = Napi::Object::New(env);
     object.Set("loss", gradient.loss);
     object.Set("gradient", floatArray(env, gradient.values));
+    return object;
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+}
+
+Napi::Value Model::nearest(const Napi::CallbackInfo& info) {
+  struct Nearest {
+    std::vector<int32_t> ids;
+    std::vector<float> similarity;
+  };
+  auto work = [prompt = promptRows(info[0]), count = info[1].ToNumber().Int64Value(),
+               &session = *session_](YieldPoint& yieldPoint) {
+    const NearestTokens nearest = nearestTokens(*session.model.executor, prompt, count, yieldPoint);
+    return Nearest{intsOf(nearest.ids), floatsOf(nearest.similarity)};
+  };
+  const auto toJs = [](Napi::Env env, const Nearest& nearest) -> Napi::Value {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("ids", intArray(env, nearest.ids));
+    object.Set("similarity", floatArray(env, nearest.similarity));
     return object;
   };
   return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);

@@ -20,6 +20,7 @@ class Model final : public Napi::ObjectWrap<Model> {
   Napi::Value score(const Napi::CallbackInfo& info);
   Napi::Value classify(const Napi::CallbackInfo& info);
   Napi::Value gradient(const Napi::CallbackInfo& info);
+  Napi::Value nearest(const Napi::CallbackInfo& info);
   Napi::Value tuner(const Napi::CallbackInfo& info);
   Napi::Value digest(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);

@@ -20,4 +20,10 @@ std::vector<float> floatsOf(const at::Tensor& tensor) {
   return {data, data + values.numel()};
 }
 
+std::vector<int32_t> intsOf(const at::Tensor& tensor) {
+  const at::Tensor values = tensor.to(at::kCPU, at::kInt).contiguous();
+  const int32_t* data = values.const_data_ptr<int32_t>();
+  return {data, data + values.numel()};
+}
+
 }  // namespace softprompt
