@@ -1,7 +1,8 @@
 import { type DataSet, type ExampleSource, readExamples, tokenizeExamples } from './data/index.js'
 import type { Frozen } from './frozen.js'
 
-export type { DataSet, Example, ExampleSource } from './data/index.js'
+export type { DataFormat, DataSet, Example, ExampleSource, MappedSource } from './data/index.js'
+export { type DataSummary, type DataWarning, type SetSummary, splitSet, summarise } from './data/index.js'
 
 export interface Limits {
   maxInputLength: number

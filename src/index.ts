@@ -1,6 +1,6 @@
 export type { T5Config } from './config.js'
 export { type ConvertOptions, convert } from './convert.js'
-export type { Example, ExampleSource } from './dataset.js'
+export type { DataFormat, DataSummary, DataWarning, Example, ExampleSource, MappedSource, SetSummary } from './dataset.js'
 export {
   CancelledError,
   CheckpointError,

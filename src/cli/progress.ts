@@ -1,6 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
-import type { EvaluationEvent, StepEvent, TuneEvent } from '../tune/events.js'
+import type { SetSummary } from '../dataset.js'
+import type { EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
 import { count, duration, metricsLine, note, percent } from './output.js'
 
 /** Shows a tuning run on stderr. */
@@ -27,6 +28,7 @@ class Bar implements ProgressView {
   #open = false
 
   show(event: TuneEvent): void {
+    if (event.type === 'start') tellData(event)
     if (event.type === 'start') this.#start(event.steps, event.resumedFrom)
     if (event.type === 'step') this.#bar.update(event.step, this.#payload(event))
     if (event.type === 'evaluation') this.#evaluated(event)
@@ -64,7 +66,10 @@ class Lines implements ProgressView {
   static readonly LINES = 20
 
   show(event: TuneEvent): void {
-    if (event.type === 'start') note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
+    if (event.type === 'start') {
+      tellData(event)
+      note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
+    }
     if (event.type === 'step') this.#step(event)
     if (event.type === 'evaluation') note(`step ${event.step}: validation ${metricsLine(event.metrics)}${event.best ? ' (best)' : ''}`)
     if (event.type === 'checkpoint') note(`step ${event.step}: checkpoint ${event.path}`)
@@ -76,4 +81,21 @@ class Lines implements ProgressView {
   }
 
   close(): void {}
+}
+
+/** What the data is like, and what to look at in it. */
+function tellData({ data }: StartEvent): void {
+  note(`training   ${describeSet(data.train)}`)
+  if (data.validation) note(`validation ${describeSet(data.validation)}`)
+  for (const { message } of data.warnings) note(`${pc.yellow('warning')}: ${message}`)
+}
+
+const SHOWN_LABELS = 8
+
+function describeSet({ examples, inputTokens, targetTokens, labels }: SetSummary): string {
+  const lengths = `inputs of ${inputTokens.min} to ${inputTokens.max} tokens (mean ${inputTokens.mean.toFixed(0)}), targets of ${targetTokens.min} to ${targetTokens.max}`
+  const named = Object.entries(labels ?? {}).map(([label, rows]) => `${label} ${count(rows)}`)
+  const rest = named.length > SHOWN_LABELS ? `, and ${named.length - SHOWN_LABELS} more` : ''
+  const balance = labels ? `; ${named.length} label${named.length === 1 ? '' : 's'}: ${named.slice(0, SHOWN_LABELS).join(', ')}${rest}` : ''
+  return `${count(examples)} examples, ${lengths}${balance}`
 }

@@ -1,18 +1,28 @@
 import { Readable } from 'node:stream'
 import { CsvError, type InfoRecord, parse } from 'csv-parse'
 import { DataError } from '../errors.js'
-import type { Columns, RawRow } from './example.js'
+import type { RawRow } from './example.js'
 import { readLines } from './lines.js'
+import { columnError, fileName } from './source.js'
 
 export interface CsvOptions {
   delimiter: ',' | '\t'
-  columns: Required<Columns>
+  /** The columns that must be there. */
+  fields: readonly string[]
   signal?: AbortSignal | undefined
 }
 
 /** Rows under a header line; quoted fields may hold delimiters, quotes (doubled) and line breaks. Blank lines are passed over. */
-export async function* readCsv(path: string, { delimiter, columns, signal }: CsvOptions): AsyncGenerator<RawRow> {
-  const parser = parse({ delimiter, info: true, skip_empty_lines: true, columns: (header: string[]) => checkHeader(path, header, columns) })
+export async function* readCsv(path: string, { delimiter, fields, signal }: CsvOptions): AsyncGenerator<RawRow> {
+  let last = 1
+  const parser = parse({
+    ...{ delimiter, info: true, skip_empty_lines: true },
+    columns: (header: string[]) => checkHeader(path, header, fields),
+    on_record: (record, { lines }) => {
+      last = lines
+      return record
+    },
+  })
   // The parser hands on what went wrong in the lines, and stops them when it is left.
   const lines = Readable.from(withLineFeeds(path, signal))
   lines.on('error', (error) => parser.destroy(error))
@@ -22,7 +32,7 @@ export async function* readCsv(path: string, { delimiter, columns, signal }: Csv
       yield { value: record, line: info.lines }
     }
   } catch (error) {
-    throw error instanceof CsvError ? rowError(path, error) : error
+    throw error instanceof CsvError ? rowError(path, error, last) : error
   } finally {
     lines.destroy()
   }
@@ -32,23 +42,19 @@ async function* withLineFeeds(path: string, signal?: AbortSignal): AsyncGenerato
   for await (const { text } of readLines(path, signal)) yield `${text}\n`
 }
 
-function checkHeader(path: string, header: string[], columns: Required<Columns>): string[] {
-  for (const name of [columns.input, columns.target]) {
-    if (header.includes(name)) continue
-    const found = header.map((column) => `"${column}"`).join(', ')
-    throw new DataError(
-      'DATA_FILE_INVALID',
-      `${path} has no column "${name}"; its first line names ${found}. Rename the columns to input and target.`,
-    )
-  }
+function checkHeader(path: string, header: string[], fields: readonly string[]): string[] {
+  for (const name of fields) if (!header.includes(name)) throw columnError(fileName(path), name, header, 'its first line names')
   return header
 }
 
-function rowError(path: string, error: CsvError): DataError {
-  const line = typeof error.lines === 'number' ? `, line ${error.lines}` : ''
-  return new DataError(
-    'DATA_ROW_INVALID',
-    `${path}${line}: ${error.message}. Fields with a delimiter, a quote or a line break must be quoted.`,
-    { cause: error },
-  )
+/** `last` is the line on which the row before ended. */
+function rowError(path: string, error: CsvError, last: number): DataError {
+  // Of a quote that is left open, the parser knows only the file's end.
+  const open = error.code === 'CSV_QUOTE_NOT_CLOSED'
+  const line = open ? last + 1 : error.lines
+  const where = typeof line === 'number' ? `${fileName(path)}, line ${line}` : fileName(path)
+  const what = open ? 'a quote is opened in the row that begins here and never closed' : error.message
+  return new DataError('DATA_ROW_INVALID', `${where}: ${what}. Fields with a delimiter, a quote or a line break must be quoted.`, {
+    cause: error,
+  })
 }

@@ -1,12 +1,13 @@
 import { DataError } from '../errors.js'
 import type { RawRow } from './example.js'
 import { readLines } from './lines.js'
+import { fileName } from './source.js'
 
 /** One JSON value a line; blank lines are passed over. */
 export async function* readJsonLines(path: string, signal?: AbortSignal): AsyncGenerator<RawRow> {
   for await (const { text, number } of readLines(path, signal)) {
     if (text.trim() === '') continue
-    yield { value: parseLine(text, `${path}, line ${number}`), line: number }
+    yield { value: parseLine(text, `${fileName(path)}, line ${number}`), line: number }
   }
 }
 
@@ -28,10 +29,13 @@ export async function* readJsonArray(path: string, signal?: AbortSignal): AsyncG
   try {
     rows = JSON.parse(lines.join('\n'))
   } catch (error) {
-    const message = `${path} is not JSON (${(error as Error).message}). A .json file holds one array of rows; for a row a line, name it .jsonl.`
+    const message = `${fileName(path)} is not JSON (${(error as Error).message}). A .json file holds one array of rows; for a row a line, name it .jsonl.`
     throw new DataError('DATA_FILE_INVALID', message, { cause: error })
   }
   if (!Array.isArray(rows))
-    throw new DataError('DATA_FILE_INVALID', `${path} holds JSON, but not an array of rows [{ "input": ..., "target": ... }, ...].`)
+    throw new DataError(
+      'DATA_FILE_INVALID',
+      `${fileName(path)} holds JSON, but not an array of rows [{ "input": ..., "target": ... }, ...].`,
+    )
   for (const value of rows) yield { value }
 }

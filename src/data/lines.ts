@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { DataError } from '../errors.js'
 import { decodeUtf8 } from '../utf8.js'
+import { fileName, STDIN } from './source.js'
 
 export interface Line {
   text: string
@@ -36,13 +37,29 @@ function decodeLine(bytes: Buffer, path: string, number: number): string {
     const text = decodeUtf8(bytes)
     return number === 1 && text.startsWith('\ufeff') ? text.slice(1) : text
   } catch (error) {
-    throw new DataError('DATA_ROW_INVALID', `${path}, line ${number}: the line is not UTF-8. Save the file as UTF-8.`, { cause: error })
+    const bad = firstBadByte(bytes)
+    const what = `the line is not UTF-8 (byte ${bad + 1} of it is 0x${bytes[bad]!.toString(16)})`
+    throw new DataError('DATA_ROW_INVALID', `${fileName(path)}, line ${number}: ${what}. Save the file as UTF-8.`, { cause: error })
   }
+}
+
+/** Where UTF-8 ends in bytes that are not all UTF-8. */
+function firstBadByte(bytes: Buffer): number {
+  const text = bytes.toString('utf8')
+  let offset = 0
+  let from = 0
+  for (let at = text.indexOf('\ufffd'); at >= 0; at = text.indexOf('\ufffd', from)) {
+    offset += Buffer.byteLength(text.slice(from, at))
+    if (bytes.subarray(offset, offset + 3).toString('hex') !== 'efbfbd') return offset
+    offset += 3
+    from = at + 1
+  }
+  return 0
 }
 
 async function* readChunks(path: string, signal?: AbortSignal): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of createReadStream(path)) {
+    for await (const chunk of path === STDIN ? process.stdin : createReadStream(path)) {
       signal?.throwIfAborted()
       yield chunk as Buffer
     }

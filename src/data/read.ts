@@ -1,13 +1,12 @@
-import { extname } from 'node:path'
-import { DataError, OptionError } from '../errors.js'
-import { show } from '../options/check.js'
+import { DataError } from '../errors.js'
 import { TimeSlice } from '../time-slice.js'
 import { readCsv } from './csv.js'
-import { type Columns, type Example, type ExampleSource, type RawRow, toExample } from './example.js'
+import { type Example, type RawRow, toExample } from './example.js'
 import { readJsonArray, readJsonLines } from './json.js'
+import { readParquet } from './parquet.js'
+import { type ExampleSource, fieldsOf, fileName, resolveSource, type Source, STDIN } from './source.js'
 
 export interface ReadOptions {
-  columns?: Columns | undefined
   signal?: AbortSignal | undefined
 }
 
@@ -22,54 +21,43 @@ export interface ExampleSet {
 
 /**
  * Reads all examples of a source, checking each; other columns are left alone. Files: `.jsonl` (a row a line), `.json` (an array), `.csv` and `.tsv` (with a
- * header line), all UTF-8.
+ * header line), all UTF-8, and `.parquet`.
  *
  * @throws DataError `DATA_FILE_NOT_FOUND`, `DATA_FILE_INVALID`, `DATA_EMPTY`, `DATA_ROW_INVALID`, `DATA_TARGET_EMPTY`, which name the file and line
  * @throws OptionError `OPTION_INVALID` for a source that is none
  */
-export async function readExamples(source: ExampleSource, options: ReadOptions = {}): Promise<ExampleSet> {
-  const columns = { input: options.columns?.input ?? 'input', target: options.columns?.target ?? 'target' }
+export async function readExamples(given: ExampleSource, options: ReadOptions = {}): Promise<ExampleSet> {
+  const source = resolveSource(given)
   const examples: Example[] = []
   const lines: (number | undefined)[] = []
   const values: Record<string, unknown>[] = []
   const slice = new TimeSlice()
   const name = (row: number) => nameOf(source, row, lines[row])
-  for await (const { value, line } of rowsOf(source, columns, options.signal)) {
+  for await (const { value, line } of rowsOf(source, options.signal)) {
     if (slice.spent) await slice.pause()
     options.signal?.throwIfAborted()
     lines.push(line)
-    examples.push(toExample(value, { where: name(examples.length), columns }))
+    examples.push(toExample(value, { where: name(examples.length), mapping: source.mapping }))
     values.push(value as Record<string, unknown>)
   }
   if (examples.length === 0) throw emptyError(source)
   return { examples, fields: (row) => values[row]!, describe: name }
 }
 
-function rowsOf(source: ExampleSource, columns: Required<Columns>, signal: AbortSignal | undefined): AsyncIterable<RawRow> {
-  if (typeof source === 'string') return rowsOfFile(source, columns, signal)
-  if (typeof source === 'object' && source !== null && (Symbol.iterator in source || Symbol.asyncIterator in source))
-    return rowsOfMemory(source)
-  throw new OptionError(
-    'OPTION_INVALID',
-    `${show(source)} is no source of examples. Give a path, an array of { input, target }, or an iterable of them.`,
-  )
-}
-
-function rowsOfFile(path: string, columns: Required<Columns>, signal: AbortSignal | undefined): AsyncIterable<RawRow> {
-  switch (extname(path).toLowerCase()) {
-    case '.jsonl':
+function rowsOf({ path, rows, format, mapping }: Source, signal: AbortSignal | undefined): AsyncIterable<RawRow> {
+  if (path === undefined) return rowsOfMemory(rows ?? [])
+  const fields = fieldsOf(mapping)
+  switch (format) {
+    case 'jsonl':
       return readJsonLines(path, signal)
-    case '.json':
+    case 'json':
       return readJsonArray(path, signal)
-    case '.csv':
-      return readCsv(path, { delimiter: ',', columns, signal })
-    case '.tsv':
-      return readCsv(path, { delimiter: '\t', columns, signal })
-    default:
-      throw new DataError(
-        'DATA_FILE_INVALID',
-        `${path} is not a kind of data file that can be read: its name must end in .jsonl, .json, .csv or .tsv.`,
-      )
+    case 'csv':
+      return readCsv(path, { delimiter: ',', fields, signal })
+    case 'tsv':
+      return readCsv(path, { delimiter: '\t', fields, signal })
+    case 'parquet':
+      return readParquet(path, { fields, signal })
   }
 }
 
@@ -77,12 +65,13 @@ async function* rowsOfMemory(source: Iterable<unknown> | AsyncIterable<unknown>)
   for await (const value of source) yield { value }
 }
 
-function nameOf(source: ExampleSource, row: number, line: number | undefined): string {
-  if (typeof source !== 'string') return `Row ${row}`
-  return line === undefined ? `${source}, row ${row}` : `${source}, line ${line}`
+function nameOf({ path }: Source, row: number, line: number | undefined): string {
+  if (path === undefined) return `Row ${row}`
+  return line === undefined ? `${fileName(path)}, row ${row}` : `${fileName(path)}, line ${line}`
 }
 
-function emptyError(source: ExampleSource): DataError {
-  const what = typeof source === 'string' ? `The data file ${source} has no rows` : 'The data set has no rows'
+function emptyError({ path }: Source): DataError {
+  const what =
+    path === undefined ? 'The data set has no rows' : path === STDIN ? 'Standard input has no rows' : `The data file ${path} has no rows`
   return new DataError('DATA_EMPTY', `${what}. Give at least one { "input": ..., "target": ... }.`)
 }

@@ -20,6 +20,9 @@ export interface TokenizeOptions {
 export interface DataSet {
   inputs: Int32Array[]
   targets: Int32Array[]
+  /** Whether a row's input (target) was longer than allowed, and cut. */
+  cutInputs: boolean[]
+  cutTargets: boolean[]
   /** As given; of token ids, what they decode to. */
   inputText(row: number): string
   targetText(row: number): string
@@ -41,24 +44,30 @@ export async function tokenizeExamples({ examples, fields, describe }: ExampleSe
   const slice = new TimeSlice()
   const inputs: Int32Array[] = []
   const targets: Int32Array[] = []
+  const cutInputs: boolean[] = []
+  const cutTargets: boolean[] = []
   for (const [row, { input, target }] of examples.entries()) {
     if (slice.spent) {
       await slice.pause()
       signal?.throwIfAborted()
     }
     const where = describe(row)
-    inputs.push(toIds(input, maxInputLength, where, options))
-    const targetIds = toIds(target, maxTargetLength, where, options)
+    const [inputIds, inputCut] = toIds(input, maxInputLength, where, options)
+    inputs.push(inputIds)
+    cutInputs.push(inputCut)
+    const [targetIds, targetCut] = toIds(target, maxTargetLength, where, options)
+    cutTargets.push(targetCut)
     if (typeof target === 'string' && targetIds.length === 1) checkTarget(target, where, options)
     targets.push(targetIds)
   }
   const textOf = (value: string | Ids) => (typeof value === 'string' ? value : (tokenizer?.decode(value) ?? Array.from(value).join(' ')))
   const inputText = (row: number) => textOf(examples[row]!.input)
   const targetText = (row: number) => textOf(examples[row]!.target)
-  return { inputs, targets, inputText, targetText, fields, describe }
+  return { inputs, targets, cutInputs, cutTargets, inputText, targetText, fields, describe }
 }
 
-function toIds(value: string | Ids, maxLength: number, where: string, options: TokenizeOptions): Int32Array {
+/** The ids, and whether they are all. */
+function toIds(value: string | Ids, maxLength: number, where: string, options: TokenizeOptions): [Int32Array, boolean] {
   if (typeof value === 'string') return encode(value, maxLength, where, options)
   const { vocabSize } = options
   const wrong = Array.from(value).find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize)
@@ -68,19 +77,21 @@ function toIds(value: string | Ids, maxLength: number, where: string, options: T
       `${where}: ${show(wrong)} is not a token id of this model, whose ids are integers from 0 to ${vocabSize - 1}.`,
     )
   }
-  return Int32Array.from(value.slice(0, maxLength))
+  return [Int32Array.from(value.slice(0, maxLength)), value.length > maxLength]
 }
 
-function encode(text: string, maxLength: number, where: string, { tokenizer, eosTokenId }: TokenizeOptions): Int32Array {
+function encode(text: string, maxLength: number, where: string, { tokenizer, eosTokenId }: TokenizeOptions): [Int32Array, boolean] {
   if (!tokenizer) {
     const help = "Put the model's spiece.model or tokenizer.json beside its weights, or give token ids instead of text."
     throw new TokenizerError('TOKENIZER_MISSING', `${where}: the row is text, but the model has no tokenizer. ${help}`)
   }
-  const ids = tokenizer.encode(text, { maxTokens: maxLength - 1 })
-  const closed = new Int32Array(ids.length + 1)
-  closed.set(ids)
-  closed[ids.length] = eosTokenId
-  return closed
+  // One more than there is room for, to see whether something is cut.
+  const ids = tokenizer.encode(text, { maxTokens: maxLength })
+  const kept = ids.subarray(0, maxLength - 1)
+  const closed = new Int32Array(kept.length + 1)
+  closed.set(kept)
+  closed[kept.length] = eosTokenId
+  return [closed, ids.length > kept.length]
 }
 
 function checkTarget(target: string, where: string, { tokenizer }: TokenizeOptions): void {

@@ -23,10 +23,12 @@ export interface NewPrompt {
 }
 
 export interface TuneOptions {
-  /** A file (.jsonl, .json, .csv, .tsv), or examples, or an (async) iterable of them. */
+  /** A file (.jsonl, .json, .csv, .tsv, .parquet, '-'), or examples, or an (async) iterable of them, or { path, input: 'q: {q}', target: '{a}' }. */
   train: ExampleSource
   /** Where it is given, the prompt with the best `bestMetric` on it is the result. */
   validation?: ExampleSource
+  /** Draw this share of the training rows for validation, by the seed; instead of `validation`. */
+  validationSplit?: number
   /** A prompt to go on from, or how a new one starts. */
   prompt?: SoftPrompt | NewPrompt
   /** @defaultValue 1000 */
@@ -73,6 +75,7 @@ export interface TuneOptions {
 export interface ResolvedTune {
   train: ExampleSource
   validation: ExampleSource | undefined
+  validationSplit: number | undefined
   prompt: SoftPrompt | undefined
   length: number
   init: Init
@@ -102,6 +105,7 @@ const anything = (value: unknown) => value as ExampleSource
 const CHECKS = {
   train: anything,
   validation: anything,
+  validationSplit: number({ above: 0, below: 1 }),
   prompt: promptChoice,
   steps: integer(1),
   batchSize: integer(1),
@@ -134,9 +138,11 @@ export function resolveTune(given: unknown): ResolvedTune {
   const base = preset(options.preset ?? 'fast', steps)
   const metrics = options.metrics ?? ['accuracy']
   const bestMetric = bestOf(metrics, options.bestMetric)
-  if (options.patience !== undefined && options.validation === undefined) {
-    throw new OptionError('OPTION_INVALID', "Option 'patience' needs validation data: give 'validation' too.")
+  if (options.patience !== undefined && options.validation === undefined && options.validationSplit === undefined) {
+    throw new OptionError('OPTION_INVALID', "Option 'patience' needs validation data: give 'validation' or 'validationSplit' too.")
   }
+  if (options.validation !== undefined && options.validationSplit !== undefined)
+    throw new OptionError('OPTION_INVALID', "Options 'validation' and 'validationSplit' were both given. Give one of them.")
   if (options.optimizer && options.learningRate !== undefined) {
     throw new OptionError('OPTION_INVALID', "Options 'optimizer' and 'learningRate' were both given. Put the rate into 'optimizer'.")
   }
@@ -145,6 +151,7 @@ export function resolveTune(given: unknown): ResolvedTune {
   return {
     train: options.train,
     validation: options.validation,
+    validationSplit: options.validationSplit,
     ...promptOf(options.prompt),
     steps,
     batchSize: options.batchSize ?? 32,
@@ -163,7 +170,7 @@ export function resolveTune(given: unknown): ResolvedTune {
     checkpoint: options.checkpoint && { every: steps, ...options.checkpoint },
     resume: options.resume ?? false,
     seed: options.seed ?? 0,
-    task: options.task ?? (typeof options.train === 'string' ? taskOf(options.train) : undefined),
+    task: options.task ?? taskOfSource(options.train),
     signal: options.signal,
   }
 }
@@ -210,6 +217,11 @@ function checkpointChoice(value: unknown, name: string): { path: string; every?:
   if (path === undefined)
     throw invalidOption(`${name}.path`, path, `the path of a file, as in { path: 'run.ckpt', every: 100 } (got ${show(value)})`)
   return every === undefined ? { path } : { path, every }
+}
+
+function taskOfSource(source: ExampleSource): string | undefined {
+  const path = typeof source === 'object' && 'path' in source ? source.path : source
+  return typeof path === 'string' && path !== '-' ? taskOf(path) : undefined
 }
 
 /** 'data/snips/train.jsonl' is about snips, 'reviews.jsonl' about reviews. */

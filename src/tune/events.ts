@@ -1,3 +1,5 @@
+import type { DataSummary } from '../dataset.js'
+
 /** A run begins: its data is read, its prompt initialised. */
 export interface StartEvent {
   type: 'start'
@@ -14,6 +16,8 @@ export interface StartEvent {
   steps: number
   /** Steps that a checkpoint had done already; 0 for a new run. */
   resumedFrom: number
+  /** What the data is like, and what to look at in it. */
+  data: DataSummary
 }
 
 /** One step is done. */

@@ -1,3 +1,4 @@
+import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
 import type { ResolvedTune } from '../options/tune.js'
 import type { TuneState } from './state.js'
@@ -23,6 +24,7 @@ export interface TuneReport {
   /** What the run was told to do, with presets and defaults resolved. */
   options: TuneSettings
   seed: number
+  data: DataSummary
   versions: { softprompt: string; libtorch: string; node: string }
 }
 
@@ -38,6 +40,7 @@ export interface TuneSettings
   metrics: string[]
   bestMetric: string
   patience?: number
+  validationSplit?: number
 }
 
 const ADAFACTOR_ONLY = ['clipThreshold', 'decayRate', 'initialStep', 'minDimSizeToFactor']
@@ -45,23 +48,37 @@ const ADAMW_ONLY = ['beta1', 'beta2']
 
 export function settingsOf(options: ResolvedTune): TuneSettings {
   const { preset, steps, batchSize, length, shuffle, dropout, loss, seed, maxInputLength, maxTargetLength } = options
-  const { evaluateEvery, bestMetric, patience, init } = options
+  const { evaluateEvery, bestMetric, patience, validationSplit, init } = options
   const metrics = options.metrics.map(nameOf)
   const foreign = options.optimizer.name === 'adamw' ? ADAFACTOR_ONLY : ADAMW_ONLY
   const optimizer = Object.fromEntries(Object.entries(options.optimizer).filter(([name]) => !foreign.includes(name)))
   return {
     ...{ preset, steps, batchSize, length, init: typeof init === 'object' && 'prompt' in init ? { prompt: 'given' } : init, shuffle },
-    ...{ optimizer, loss, dropout, evaluateEvery, metrics, bestMetric, ...(patience && { patience }) },
+    ...{
+      optimizer,
+      loss,
+      dropout,
+      evaluateEvery,
+      metrics,
+      bestMetric,
+      ...(patience && { patience }),
+      ...(validationSplit && { validationSplit }),
+    },
     ...{ maxInputLength, maxTargetLength, seed },
   }
 }
 
-export function reportOf(options: ResolvedTune, state: TuneState, versions: { softprompt: string; libtorch: string }): TuneReport {
-  const best = options.validation === undefined ? undefined : state.best
+export function reportOf(
+  options: ResolvedTune,
+  state: TuneState,
+  data: DataSummary,
+  versions: { softprompt: string; libtorch: string },
+): TuneReport {
+  const best = data.validation === null ? undefined : state.best
   return {
     steps: state.step,
     bestStep: best?.step ?? state.step,
-    bestMetric: options.validation === undefined ? null : options.bestMetric,
+    bestMetric: data.validation === null ? null : options.bestMetric,
     metrics: best?.metrics ?? {},
     history: state.history,
     losses: state.losses.points(),
@@ -69,6 +86,7 @@ export function reportOf(options: ResolvedTune, state: TuneState, versions: { so
     examplesPerSecond: state.trainingSeconds > 0 ? state.examples / state.trainingSeconds : 0,
     options: settingsOf(options),
     seed: options.seed,
+    data,
     versions: { ...versions, node: process.versions.node },
   }
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { type DataSet, loadSet } from '../dataset.js'
+import { type DataSet, type DataSummary, type Limits, loadSet, splitSet, summarise } from '../dataset.js'
 import type { Frozen } from '../frozen.js'
 import { type Call, finish } from '../job.js'
 import { checkMetrics, computeMetrics, type Scored } from '../metrics/index.js'
 import type { NativePromptRows, NativeStep, NativeTuner } from '../native.js'
 import type { ResolvedTune } from '../options/tune.js'
-import { predictTexts, references } from '../predict.js'
+import { predictTexts, references, textOf } from '../predict.js'
 import { SoftPrompt } from '../prompt.js'
 import { tokenRows } from '../rows.js'
 import { VERSION } from '../version.js'
@@ -34,7 +34,7 @@ export class TuneSession {
     private readonly model: Frozen,
     private readonly call: Call,
     private readonly options: ResolvedTune,
-    private readonly data: { train: DataSet; validation: DataSet | undefined; references: References | undefined },
+    private readonly data: { train: DataSet; validation: DataSet | undefined; references: References | undefined; summary: DataSummary },
     private readonly tuner: NativeTuner,
     private readonly tell: (event: TuneEvent) => void,
   ) {
@@ -47,8 +47,8 @@ export class TuneSession {
     if (options.checkpoint) await checkWritable(options.checkpoint.path, 'The checkpoint')
     const init = nativeInit(model, options)
     const limits = { maxInputLength: options.maxInputLength, maxTargetLength: options.maxTargetLength, signal: call.signal }
-    const train = await loadSet(model, options.train, limits)
-    const validation = options.validation === undefined ? undefined : await loadSet(model, options.validation, limits)
+    const { train, validation } = await loadSets(model, options, limits)
+    const summary = summarise(train, validation, (ids) => textOf(model, ids))
     const references = validation && referencesOf(model, train, validation)
     if (references) checkMetrics(options.metrics, references)
     const { length, steps, batchSize, shuffle, dropout, seed, loss, optimizer } = options
@@ -56,7 +56,7 @@ export class TuneSession {
     const tuner = await finish(call, () =>
       model.native.tuner({ inputs: tokenRows(train.inputs), targets: tokenRows(train.targets), ...rest }),
     )
-    return new TuneSession(model, call, options, { train, validation, references }, tuner, tell)
+    return new TuneSession(model, call, options, { train, validation, references, summary }, tuner, tell)
   }
 
   async run(): Promise<TuneResult> {
@@ -144,7 +144,7 @@ export class TuneSession {
     const { model, options } = this
     this.#state.seconds = this.#seconds()
     const rows: NativePromptRows = this.#state.best?.prompt ?? (await finish(call, () => this.tuner.prompt()))
-    const report = reportOf(options, this.#state, { softprompt: VERSION, libtorch: model.libtorch })
+    const report = reportOf(options, this.#state, this.data.summary, { softprompt: VERSION, libtorch: model.libtorch })
     const metadata = promptMetadata(model, options, report, this.data.train)
     return { prompt: toPrompt(rows, metadata), report }
   }
@@ -161,6 +161,7 @@ export class TuneSession {
       modelParameters: model.native.info.parameterCount,
       steps: options.steps,
       resumedFrom: this.#state.step,
+      data: data.summary,
     })
   }
 
@@ -177,6 +178,16 @@ export class TuneSession {
 }
 
 type References = Omit<Scored, 'predictions'>
+
+async function loadSets(
+  model: Frozen,
+  options: ResolvedTune,
+  limits: Limits,
+): Promise<{ train: DataSet; validation: DataSet | undefined }> {
+  const train = await loadSet(model, options.train, limits)
+  if (options.validationSplit !== undefined) return splitSet(train, options.validationSplit, options.seed)
+  return { train, validation: options.validation === undefined ? undefined : await loadSet(model, options.validation, limits) }
+}
 
 function referencesOf(model: Frozen, train: DataSet, validation: DataSet): References {
   const labels = labelsOf(model, [...train.targets, ...validation.targets])

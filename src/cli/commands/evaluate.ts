@@ -5,8 +5,9 @@ import { integer, list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { count, print } from '../output.js'
+import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
-interface EvaluateFlags extends ModelFlags {
+interface EvaluateFlags extends ModelFlags, SourceFlags {
   prompt?: string
   data: string
   metric?: string[]
@@ -27,7 +28,7 @@ Without --labels an output counts as right if its text equals the target's. With
 export function evaluateCommand(root: Command): void {
   const command = modelOption(root.command('evaluate'))
     .description('measure a prompt on examples that it was not tuned on')
-    .requiredOption('--data <F>', 'examples: .jsonl, .json, .csv or .tsv with the fields input and target')
+    .requiredOption('--data <F>', 'examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
     .option('-p, --prompt <P>', 'the soft prompt; without one the bare model is measured')
     .option('--metric <name>', 'metrics; repeat or use commas (default: accuracy)', list)
     .option('--labels <a,b>', 'choose among these', list)
@@ -37,12 +38,14 @@ export function evaluateCommand(root: Command): void {
     .option('--json', 'one JSON object')
     .addHelpText('after', EXAMPLES)
     .action((flags: EvaluateFlags) => interruptible((signal) => evaluate(flags, signal)))
+  sourceOptions(command)
   machineOptions(command)
 }
 
 async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
   const prompt = flags.prompt === undefined ? null : await SoftPrompt.load(flags.prompt)
-  const { data, labels, maxInputLength, maxTargetLength } = flags
+  const data = sourceOf(flags.data, flags)
+  const { labels, maxInputLength, maxTargetLength } = flags
   await withLoaded(flags, signal, async (t5) => {
     const evaluation = await t5.evaluate({ data, prompt, metrics: flags.metric, labels, maxInputLength, maxTargetLength, signal })
     await print(flags.json ? json(evaluation, flags) : text(evaluation, flags))

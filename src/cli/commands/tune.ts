@@ -11,10 +11,12 @@ import { bytes, count, duration, metricsLine, percent, print } from '../output.j
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
 import { writeReport } from '../report.js'
+import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
-interface TuneFlags extends ModelFlags {
+interface TuneFlags extends ModelFlags, SourceFlags {
   train: string
   validation?: string
+  validationSplit?: number
   out: string
   steps?: number
   batchSize?: number
@@ -49,9 +51,11 @@ Ctrl-C stops the run, saves the best prompt so far to --out and ends with exit c
 export function tuneCommand(root: Command): void {
   const command = modelOption(root.command('tune'))
     .description('learn a soft prompt for a task from examples')
-    .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv or .tsv with the fields input and target')
+    .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
     .requiredOption('-o, --out <P>', 'where the prompt is saved: P.safetensors (or P.npy)')
     .option('--validation <F>', 'examples to pick the best prompt by')
+    .option('--validation-split <share>', 'draw this share of the training rows for it, by the seed (0.1)', real)
+  sourceOptions(command)
     .optionsGroup('Training:')
     .option('--steps <N>', 'steps of training (default: 1000)', integer)
     .option('--batch-size <N>', 'examples a step (default: 32)', integer)
@@ -92,10 +96,12 @@ async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
 
 /** The run to its end; after an interruption, saves what was learned until then and rejects. */
 async function run(t5: T5, flags: TuneFlags, signal: AbortSignal): Promise<TuneResult> {
-  const { train, validation, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
+  const { validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
   const { maxInputLength, maxTargetLength, resume } = flags
   const tuning = t5.tune({
-    ...{ train, validation, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
+    train: sourceOf(flags.train, flags),
+    validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, flags),
+    ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
     ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, signal },
     prompt: { length: flags.length, init: flags.init },
     checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },

@@ -69,10 +69,10 @@ describe('readExamples reads', () => {
 
   it('other columns when told their names', async () => {
     const columns = { input: 'text', target: 'category' }
-    expect(await rows(await put('a.csv', 'id,text,category\n1,hello,greeting'), { columns })).toEqual([
+    expect(await rows({ path: await put('a.csv', 'id,text,category\n1,hello,greeting'), columns })).toEqual([
       { input: 'hello', target: 'greeting' },
     ])
-    expect(await rows(await put('a.jsonl', '{"text":"hello","category":"greeting"}'), { columns })).toEqual([
+    expect(await rows({ path: await put('a.jsonl', '{"text":"hello","category":"greeting"}'), columns })).toEqual([
       { input: 'hello', target: 'greeting' },
     ])
   })
@@ -133,7 +133,7 @@ describe('readExamples refuses', () => {
     })
     expect(await refusal(await put('a.txt', 'x'))).toMatchObject({
       code: 'DATA_FILE_INVALID',
-      message: expect.stringMatching(/\.jsonl, \.json, \.csv or \.tsv/),
+      message: expect.stringMatching(/\.jsonl, \.json, \.csv, \.tsv or \.parquet/),
     })
   })
 

@@ -1,0 +1,136 @@
+import type { DataSet } from './tokenize.js'
+
+/** Token counts over the rows. */
+export interface Lengths {
+  min: number
+  mean: number
+  /** 95 of 100 rows have no more. */
+  p95: number
+  max: number
+}
+
+export interface SetSummary {
+  examples: number
+  inputTokens: Lengths
+  targetTokens: Lengths
+  /** Rows whose input (target) was longer than allowed, and cut. */
+  cutInputs: number
+  cutTargets: number
+  /** How often each target occurs, the commonest first; null for free text. */
+  labels: Record<string, number> | null
+}
+
+/** Something about the data that a person should look at; the run goes on. */
+export interface DataWarning {
+  code: 'oneRow' | 'oneLabel' | 'cutInputs' | 'cutTargets' | 'duplicates' | 'labelNotTrained'
+  /** The rows concerned. */
+  count: number
+  message: string
+}
+
+/** What a run's data is like; survives JSON. */
+export interface DataSummary {
+  train: SetSummary
+  validation: SetSummary | null
+  warnings: DataWarning[]
+}
+
+/** A set whose targets are so few has labels. */
+const MOST_LABELS = 64
+
+/** `textOf` gives a target's ids as text. */
+export function summarise(train: DataSet, validation: DataSet | undefined, textOf: (ids: Int32Array) => string): DataSummary {
+  const summary = { train: summaryOf(train, textOf), validation: validation ? summaryOf(validation, textOf) : null }
+  const warnings = [
+    ...warningsOf('training', train, summary.train),
+    ...(validation && summary.validation ? warningsOf('validation', validation, summary.validation) : []),
+    ...(validation ? [duplicates(train, validation), ...notTrained(summary.train, summary.validation)] : []),
+  ]
+  return { ...summary, warnings: warnings.filter((warning) => warning !== undefined) }
+}
+
+function summaryOf(set: DataSet, textOf: (ids: Int32Array) => string): SetSummary {
+  return {
+    examples: set.inputs.length,
+    inputTokens: lengths(set.inputs),
+    targetTokens: lengths(set.targets),
+    cutInputs: set.cutInputs.filter(Boolean).length,
+    cutTargets: set.cutTargets.filter(Boolean).length,
+    labels: labelsOf(set, textOf),
+  }
+}
+
+function lengths(rows: readonly Int32Array[]): Lengths {
+  const sorted = Float64Array.from(rows, (row) => row.length).sort()
+  const mean = sorted.reduce((sum, length) => sum + length, 0) / sorted.length
+  return { min: sorted[0]!, mean, p95: sorted[Math.ceil(0.95 * sorted.length) - 1]!, max: sorted.at(-1)! }
+}
+
+function labelsOf({ targets }: DataSet, textOf: (ids: Int32Array) => string): Record<string, number> | null {
+  const counts = new Map<string, { ids: Int32Array; count: number }>()
+  for (const ids of targets) {
+    const known = counts.get(key(ids))
+    if (known) known.count += 1
+    else counts.set(key(ids), { ids, count: 1 })
+    if (counts.size > MOST_LABELS) return null
+  }
+  if (targets.length > 1 && counts.size > Math.max(2, targets.length / 2)) return null
+  const sorted = [...counts.values()].sort((a, b) => b.count - a.count)
+  return Object.fromEntries(sorted.map(({ ids, count }) => [textOf(ids), count]))
+}
+
+function warningsOf(name: string, set: DataSet, summary: SetSummary): (DataWarning | undefined)[] {
+  const first = (cut: readonly boolean[]) => set.describe(cut.indexOf(true))
+  const { examples, cutInputs, cutTargets, labels } = summary
+  const names = Object.keys(labels ?? {})
+  return [
+    examples === 1 ? { code: 'oneRow', count: 1, message: `The ${name} set is a single row.` } : undefined,
+    examples > 1 && names.length === 1
+      ? { code: 'oneLabel', count: examples, message: `All ${examples} targets of the ${name} set are ${JSON.stringify(names[0])}.` }
+      : undefined,
+    cutTargets > 0
+      ? {
+          code: 'cutTargets',
+          count: cutTargets,
+          message: `${cutTargets} of ${examples} ${name} targets are longer than maxTargetLength and were cut, the first in ${first(set.cutTargets)}: the prompt learns to stop there.`,
+        }
+      : undefined,
+    cutInputs > 0
+      ? {
+          code: 'cutInputs',
+          count: cutInputs,
+          message: `${cutInputs} of ${examples} ${name} inputs are longer than maxInputLength and were cut, the first in ${first(set.cutInputs)}.`,
+        }
+      : undefined,
+  ]
+}
+
+function duplicates(train: DataSet, validation: DataSet): DataWarning | undefined {
+  const known = new Map<string, number>()
+  train.inputs.forEach((input, row) => {
+    if (!known.has(key(input))) known.set(key(input), row)
+  })
+  const twice = validation.inputs.flatMap((input, row) => (known.has(key(input)) ? [row] : []))
+  const [first] = twice
+  if (first === undefined) return undefined
+  const also = train.describe(known.get(key(validation.inputs[first]!))!)
+  const example = `${validation.describe(first)} has the input of ${also}`
+  const message = `${twice.length} of ${validation.inputs.length} validation inputs are in the training set too (${example}): the metrics flatter the prompt.`
+  return { code: 'duplicates', count: twice.length, message }
+}
+
+function notTrained(train: SetSummary, validation: SetSummary | null): DataWarning[] {
+  if (!train.labels || !validation?.labels) return []
+  const missing = Object.keys(validation.labels).filter((label) => !Object.hasOwn(train.labels!, label))
+  if (missing.length === 0) return []
+  const count = missing.reduce((sum, label) => sum + validation.labels![label]!, 0)
+  const names = missing.slice(0, 5).map((label) => JSON.stringify(label))
+  return [
+    { code: 'labelNotTrained', count, message: `${count} validation rows have targets that no training row has: ${names.join(', ')}.` },
+  ]
+}
+
+/** The ids' bytes as a string: cheap to make and to compare. */
+function key(ids: Int32Array): string {
+  return Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')
+}
