@@ -1,5 +1,7 @@
 #include "core/t5/load.h"
 
+#include <cstdlib>
+
 #include "core/checkpoint/model_folder.h"
 #include "core/checkpoint/read_file.h"
 #include "core/checkpoint/torchscript.h"
@@ -7,6 +9,7 @@
 #include "core/runtime/error.h"
 #include "core/t5/archive.h"
 #include "core/t5/build.h"
+#include "core/t5/fast_executor.h"
 #include "core/t5/foreign_executor.h"
 #include "core/t5/plain_executor.h"
 #include "core/t5/weights.h"
@@ -47,12 +50,20 @@ void count(LoadedModel& model) {
   }
 }
 
+// SOFTPROMPT_PLAIN=1 keeps to the reference.
+std::unique_ptr<Executor> makeExecutor(const T5Config& config, torch::jit::Module module, at::Device device) {
+  const char* plain = std::getenv("SOFTPROMPT_PLAIN");
+  if (!device.is_cpu() || (plain && std::string(plain) == "1")) return makePlainExecutor(config, std::move(module));
+  return makeFastExecutor(config, std::move(module));
+}
+
 LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {
-  Weights weights = readWeights(*checkpoint.source, checkpoint.config, weightOptions(options), yieldPoint);
+  const WeightOptions how = weightOptions(options);
+  Weights weights = readWeights(*checkpoint.source, checkpoint.config, how, yieldPoint);
   LoadedModel model;
   model.configJson = checkpoint.configJson;
   model.fingerprint = weights.fingerprint;
-  model.executor = makePlainExecutor(checkpoint.config, buildModule(checkpoint.config, weights.tensors));
+  model.executor = makeExecutor(checkpoint.config, buildModule(checkpoint.config, weights.tensors), how.device);
   count(model);
   return model;
 }

@@ -1,0 +1,43 @@
+// Attention over rows of unequal length without padding, by groups of equally long rows, with LibTorch's flash kernel;
+// and its gradient. Not scaled by 1 / sqrt(K): T5's initialisation absorbs it.
+//
+// Letters: N tokens of all rows, B rows, T queries a row, H heads, K d_kv, i = H K.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "core/ops/row_groups.h"
+
+namespace softprompt {
+
+struct HeadShape {
+  int64_t heads = 0;
+  int64_t size = 0;  // d_kv
+
+  int64_t inner() const { return heads * size; }
+};
+
+struct Attended {
+  at::Tensor out;                     // [tokens of the queries, i]
+  std::vector<at::Tensor> logSumExp;  // a group: for the gradient
+};
+
+// qkv [N, 3 i]: queries, keys, values of each token side by side. bias [1, H, S, S] of its dtype, S at least the
+// longest row: each row takes the corner of its length; or undefined.
+Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& groups, const at::Tensor& bias,
+                       HeadShape shape);
+// gradient [N, i] -> [N, 3 i]
+at::Tensor selfAttentionBackward(const at::Tensor& gradient, const at::Tensor& qkv, const Attended& attended,
+                                 const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape);
+
+// q [B T, i], T queries a row; kv [N, 2 i] (its rows may be strided). No bias: T5's cross attention has none.
+Attended crossAttention(const at::Tensor& q, const at::Tensor& kv, const std::vector<RowGroup>& groups, int64_t queries,
+                        HeadShape shape);
+// gradient [B T, i]; gives that of q, and writes that of kv to kvGradient [N, 2 i].
+at::Tensor crossAttentionBackward(const at::Tensor& gradient, const at::Tensor& q, const at::Tensor& kv,
+                                  const Attended& attended, const std::vector<RowGroup>& groups, int64_t queries,
+                                  HeadShape shape, at::Tensor kvGradient);
+
+}  // namespace softprompt

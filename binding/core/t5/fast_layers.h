@@ -1,0 +1,65 @@
+// The layers of a T5 block on tokens without padding, forward and backward. The residual stream is float32 whatever the
+// weights' dtype. The weights are frozen: a gradient flows to the input only, and no input of a product is kept.
+//
+// Letters: N tokens of all rows, B rows, T decoder positions, d d_model, i heads x d_kv, ff d_ff.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "core/ops/attention.h"
+#include "core/t5/config.h"
+#include "core/t5/fused_weights.h"
+
+namespace softprompt {
+
+// What backward needs of a layer: 2 d + 4 i + 2 ff numbers a token and encoder block in all.
+struct SelfAttentionState {
+  at::Tensor hidden, inverse;  // float32 [N, d], [N]
+  at::Tensor qkv;              // [N, 3 i]
+  Attended attended;
+};
+
+struct CrossAttentionState {
+  at::Tensor hidden, inverse;  // float32 [B T, d], [B T]
+  at::Tensor q;                // [B T, i]
+  Attended attended;
+};
+
+struct FeedForwardState {
+  at::Tensor hidden, inverse;  // float32 [N, d], [N]
+  at::Tensor wide;             // [N, ff] or [N, 2 ff]
+};
+
+class FastLayers {
+ public:
+  explicit FastLayers(const T5Config& config)
+      : feedForward_(config.feedForward), epsilon_(config.layerNormEpsilon), shape_{config.numHeads, config.dKv} {}
+
+  HeadShape shape() const { return shape_; }
+  double epsilon() const { return epsilon_; }
+
+  // hidden float32 [N, d] -> the same after the layer; `state` may be null where there will be no backward.
+  at::Tensor selfAttention(const at::Tensor& hidden, const SelfAttentionWeights& weights, const at::Tensor& bias,
+                           const std::vector<RowGroup>& groups, SelfAttentionState* state) const;
+  at::Tensor crossAttention(const at::Tensor& hidden, const CrossAttentionWeights& weights, const at::Tensor& kv,
+                            const std::vector<RowGroup>& groups, int64_t queries, CrossAttentionState* state) const;
+  at::Tensor feedForward(const at::Tensor& hidden, const FeedForwardWeights& weights, FeedForwardState* state) const;
+
+  // gradient float32 [N, d] of a layer's output; becomes that of its input.
+  void selfAttentionBackward(at::Tensor& gradient, const SelfAttentionWeights& weights, const at::Tensor& bias,
+                             const std::vector<RowGroup>& groups, const SelfAttentionState& state) const;
+  void crossAttentionBackward(at::Tensor& gradient, const CrossAttentionWeights& weights, const at::Tensor& kv,
+                              const std::vector<RowGroup>& groups, int64_t queries, const CrossAttentionState& state,
+                              const at::Tensor& kvGradient) const;
+  void feedForwardBackward(at::Tensor& gradient, const FeedForwardWeights& weights,
+                           const FeedForwardState& state) const;
+
+ private:
+  FeedForward feedForward_;
+  double epsilon_;
+  HeadShape shape_;
+};
+
+}  // namespace softprompt

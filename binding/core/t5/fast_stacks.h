@@ -1,0 +1,83 @@
+// One pass through the encoder or the decoder: forward, and where it was kept, backward, with a pause between blocks.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "core/runtime/yield_point.h"
+#include "core/t5/fast_layers.h"
+
+namespace softprompt {
+
+// What all passes of a model share.
+struct FastModel {
+  const T5Config config;
+  const FusedWeights weights;
+  const FastLayers layers;
+};
+
+// How a batch's rows lie end to end.
+struct Packing {
+  std::vector<RowGroup> groups;
+  at::Tensor order;   // int64 [B]: which row of the batch lies at each place
+  at::Tensor places;  // int64 [N]: where each token is in the padded batch, b * S + s
+  int64_t longest = 0;
+};
+
+class EncoderPass {
+ public:
+  // biases: [1, H, S, S] a block. `model` and `yieldPoint` outlive the pass.
+  EncoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, YieldPoint& yieldPoint,
+              bool keeps);
+
+  at::Tensor forward(at::Tensor hidden);            // float32 [N, d] -> [N, d] of the model's dtype
+  at::Tensor backward(const at::Tensor& gradient);  // of forward's result -> float32 [N, d]
+
+ private:
+  struct Block {
+    SelfAttentionState attention;
+    FeedForwardState feedForward;
+  };
+
+  const FastModel& model_;
+  std::vector<at::Tensor> biases_;
+  Packing packing_;
+  YieldPoint& yieldPoint_;
+  bool keeps_;
+  std::vector<Block> blocks_;
+  at::Tensor last_, inverse_;  // before the final norm
+};
+
+class DecoderPass {
+ public:
+  // biases: [1, H, T, T] a block, causal; `packing` is the encoder's.
+  DecoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, int64_t positions,
+              YieldPoint& yieldPoint, bool keeps);
+
+  // hidden float32 [B T, d], encoded [N, d] of the model's dtype -> [B T, d] of it; rows in the packing's order.
+  at::Tensor forward(at::Tensor hidden, const at::Tensor& encoded);
+  at::Tensor backward(const at::Tensor& gradient);  // of forward's result -> that of `encoded` [N, d]
+
+ private:
+  struct Block {
+    SelfAttentionState self;
+    CrossAttentionState cross;
+    FeedForwardState feedForward;
+  };
+
+  at::Tensor keysValues(const at::Tensor& all, size_t block) const;
+
+  const FastModel& model_;
+  std::vector<at::Tensor> biases_;
+  Packing packing_;
+  std::vector<RowGroup> ownGroup_;  // all rows, T long
+  int64_t positions_;
+  YieldPoint& yieldPoint_;
+  bool keeps_;
+  std::vector<Block> blocks_;
+  at::Tensor keysValues_;  // [N, Ld 2 i]
+  at::Tensor last_, inverse_;
+};
+
+}  // namespace softprompt

@@ -1,0 +1,78 @@
+#include "core/t5/fused_weights.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+
+#include <string>
+
+namespace softprompt {
+namespace {
+
+torch::jit::Module at(torch::jit::Module module, std::initializer_list<const char*> path) {
+  for (const char* name : path) module = module.attr(name).toModule();
+  return module;
+}
+
+at::Tensor weightOf(const torch::jit::Module& module, std::initializer_list<const char*> path) {
+  return at(module, path).attr("weight").toTensor();
+}
+
+// One tensor of all rows; each of `parts` becomes its view of it.
+at::Tensor stacked(const std::vector<at::Tensor>& parts) {
+  int64_t rows = 0;
+  for (const at::Tensor& part : parts) rows += part.size(0);
+  at::Tensor all = at::empty({rows, parts[0].size(1)}, parts[0].options());
+  int64_t row = 0;
+  for (at::Tensor part : parts) {
+    at::Tensor place = all.narrow(0, row, part.size(0));
+    place.copy_(part);
+    part.set_data(place);
+    row += part.size(0);
+  }
+  return all;
+}
+
+SelfAttentionWeights selfAttention(const torch::jit::Module& block) {
+  const torch::jit::Module layer = at(block, {"layer", "0"}), attention = at(layer, {"SelfAttention"});
+  SelfAttentionWeights out;
+  out.norm = weightOf(layer, {"layer_norm"});
+  out.qkv = stacked({weightOf(attention, {"q"}), weightOf(attention, {"k"}), weightOf(attention, {"v"})});
+  out.o = weightOf(attention, {"o"});
+  return out;
+}
+
+FeedForwardWeights feedForward(const torch::jit::Module& block, const char* number, bool isGated) {
+  const torch::jit::Module layer = at(block, {"layer", number}), dense = at(layer, {"DenseReluDense"});
+  return {weightOf(layer, {"layer_norm"}),
+          isGated ? stacked({weightOf(dense, {"wi_0"}), weightOf(dense, {"wi_1"})}) : weightOf(dense, {"wi"}),
+          weightOf(dense, {"wo"})};
+}
+
+}  // namespace
+
+FusedWeights fuseWeights(const T5Config& config, torch::jit::Module& module) {
+  const c10::InferenceMode normal(false);
+  const at::NoGradGuard noGrad;
+  const bool isGated = config.feedForward != FeedForward::kRelu;
+  FusedWeights out;
+  for (int64_t i = 0; i < config.numLayers; ++i) {
+    const auto block = at(module, {"encoder", "block", std::to_string(i).c_str()});
+    out.encoder.push_back({selfAttention(block), feedForward(block, "1", isGated)});
+  }
+  std::vector<at::Tensor> keysValues;
+  for (int64_t i = 0; i < config.numDecoderLayers; ++i) {
+    const auto block = at(module, {"decoder", "block", std::to_string(i).c_str()});
+    const auto layer = at(block, {"layer", "1"}), cross = at(layer, {"EncDecAttention"});
+    keysValues.push_back(weightOf(cross, {"k"}));
+    keysValues.push_back(weightOf(cross, {"v"}));
+    out.decoder.push_back({selfAttention(block),
+                           {weightOf(layer, {"layer_norm"}), weightOf(cross, {"q"}), weightOf(cross, {"o"})},
+                           feedForward(block, "2", isGated)});
+  }
+  out.crossKeysValues = stacked(keysValues);
+  out.encoderNorm = weightOf(module, {"encoder", "final_layer_norm"});
+  out.decoderNorm = weightOf(module, {"decoder", "final_layer_norm"});
+  return out;
+}
+
+}  // namespace softprompt

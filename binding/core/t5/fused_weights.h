@@ -1,0 +1,53 @@
+// The frozen weights as the fast executor multiplies by them: projections of one input lie side by side and go as one
+// product. The module's own parameters become views of them, so that nothing is held twice.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <vector>
+
+#include "core/t5/config.h"
+
+namespace softprompt {
+
+struct FeedForwardWeights {
+  at::Tensor norm;  // [d]
+  at::Tensor wi;    // [ff, d], or wi_0 on wi_1: [2 ff, d]
+  at::Tensor wo;    // [d, ff]
+};
+
+struct SelfAttentionWeights {
+  at::Tensor norm;  // [d]
+  at::Tensor qkv;   // [3 i, d]
+  at::Tensor o;     // [d, i]
+};
+
+struct CrossAttentionWeights {
+  at::Tensor norm;  // [d]
+  at::Tensor q;     // [i, d]
+  at::Tensor o;     // [d, i]
+};
+
+struct EncoderBlockWeights {
+  SelfAttentionWeights self;
+  FeedForwardWeights feedForward;
+};
+
+struct DecoderBlockWeights {
+  SelfAttentionWeights self;
+  CrossAttentionWeights cross;
+  FeedForwardWeights feedForward;
+};
+
+struct FusedWeights {
+  std::vector<EncoderBlockWeights> encoder;
+  std::vector<DecoderBlockWeights> decoder;
+  at::Tensor crossKeysValues;  // [Ld 2 i, d]: k on v, for one block of the decoder after the other
+  at::Tensor encoderNorm, decoderNorm;
+};
+
+// Changes where the parameters of `module` (buildModule's) lie, not their values.
+FusedWeights fuseWeights(const T5Config& config, torch::jit::Module& module);
+
+}  // namespace softprompt
