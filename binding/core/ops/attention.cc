@@ -14,13 +14,19 @@ namespace {
 using Mask = std::optional<at::Tensor>;
 
 // The `part`th i columns of a group's tokens as [rows, H, length, K], a view.
-at::Tensor headsOf(const at::Tensor& tokens, int64_t offset, int64_t rows, int64_t length, int64_t part,
-                   HeadShape shape) {
+at::Tensor viewOf(const at::Tensor& tokens, int64_t offset, int64_t rows, int64_t length, int64_t part,
+                  HeadShape shape) {
   return tokens.narrow(0, offset, rows * length)
       .narrow(1, part * shape.inner(), shape.inner())
       .unflatten(0, {rows, length})
       .unflatten(2, {shape.heads, shape.size})
       .transpose(1, 2);
+}
+
+// The same in float32: the kernel is several times slower in bfloat16, its backward most of all.
+at::Tensor headsOf(const at::Tensor& tokens, int64_t offset, int64_t rows, int64_t length, int64_t part,
+                   HeadShape shape) {
+  return viewOf(tokens, offset, rows, length, part, shape).to(at::kFloat);
 }
 
 Mask biasOf(const at::Tensor& bias, const RowGroup& group) {
@@ -30,18 +36,17 @@ Mask biasOf(const at::Tensor& bias, const RowGroup& group) {
       .expand({group.rows, bias.size(1), group.length, group.length});
 }
 
-// The kernel's outputs lie as [rows, length, H, K] whatever their strides say, so that they copy straight into ours.
 void attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const Mask& mask, at::Tensor out,
             Attended& attended) {
   auto [context, logSumExp] = at::_scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, false, mask, 1.0);
   out.copy_(context);
-  attended.logSumExp.push_back(std::move(logSumExp));
+  attended.groups.push_back({std::move(context), std::move(logSumExp)});
 }
 
 auto attendBackward(const at::Tensor& gradient, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                    const at::Tensor& out, const at::Tensor& logSumExp, const Mask& mask) {
-  return at::_scaled_dot_product_flash_attention_for_cpu_backward(gradient, q, k, v, out, logSumExp, 0.0, false, mask,
-                                                                  1.0);
+                    const Attended::Group& kept, const Mask& mask) {
+  return at::_scaled_dot_product_flash_attention_for_cpu_backward(gradient, q, k, v, kept.context, kept.logSumExp, 0.0,
+                                                                  false, mask, 1.0);
 }
 
 }  // namespace
@@ -53,7 +58,8 @@ Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& group
     const auto part = [&](const at::Tensor& tokens, int64_t i) {
       return headsOf(tokens, g.offset, g.rows, g.length, i, shape);
     };
-    attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), biasOf(bias, g), part(attended.out, 0), attended);
+    attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), biasOf(bias, g),
+           viewOf(attended.out, g.offset, g.rows, g.length, 0, shape), attended);
   }
   return attended;
 }
@@ -67,10 +73,11 @@ at::Tensor selfAttentionBackward(const at::Tensor& gradient, const at::Tensor& q
       return headsOf(tokens, g.offset, g.rows, g.length, j, shape);
     };
     const auto [dq, dk, dv] = attendBackward(part(gradient, 0), part(qkv, 0), part(qkv, 1), part(qkv, 2),
-                                             part(attended.out, 0), attended.logSumExp[i], biasOf(bias, g));
-    part(out, 0).copy_(dq);
-    part(out, 1).copy_(dk);
-    part(out, 2).copy_(dv);
+                                             attended.groups[i], biasOf(bias, g));
+    const auto place = [&](int64_t j) { return viewOf(out, g.offset, g.rows, g.length, j, shape); };
+    place(0).copy_(dq);
+    place(1).copy_(dk);
+    place(2).copy_(dv);
   }
   return out;
 }
@@ -83,7 +90,8 @@ Attended crossAttention(const at::Tensor& q, const at::Tensor& kv, const std::ve
       return headsOf(tokens, g.row * queries, g.rows, queries, 0, shape);
     };
     const auto key = [&](int64_t part) { return headsOf(kv, g.offset, g.rows, g.length, part, shape); };
-    attend(query(q), key(0), key(1), std::nullopt, query(attended.out), attended);
+    attend(query(q), key(0), key(1), std::nullopt, viewOf(attended.out, g.row * queries, g.rows, queries, 0, shape),
+           attended);
   }
   return attended;
 }
@@ -100,11 +108,11 @@ at::Tensor crossAttentionBackward(const at::Tensor& gradient, const at::Tensor& 
     const auto key = [&](const at::Tensor& tokens, int64_t part) {
       return headsOf(tokens, g.offset, g.rows, g.length, part, shape);
     };
-    const auto [dq, dk, dv] = attendBackward(query(gradient), query(q), key(kv, 0), key(kv, 1), query(attended.out),
-                                             attended.logSumExp[i], std::nullopt);
-    query(out).copy_(dq);
-    key(kvGradient, 0).copy_(dk);
-    key(kvGradient, 1).copy_(dv);
+    const auto [dq, dk, dv] =
+        attendBackward(query(gradient), query(q), key(kv, 0), key(kv, 1), attended.groups[i], std::nullopt);
+    viewOf(out, g.row * queries, g.rows, queries, 0, shape).copy_(dq);
+    viewOf(kvGradient, g.offset, g.rows, g.length, 0, shape).copy_(dk);
+    viewOf(kvGradient, g.offset, g.rows, g.length, 1, shape).copy_(dv);
   }
   return out;
 }

@@ -1,5 +1,5 @@
 // Attention over rows of unequal length without padding, by groups of equally long rows, with LibTorch's flash kernel;
-// and its gradient. Not scaled by 1 / sqrt(K): T5's initialisation absorbs it.
+// and its gradient. Computed in float32. Not scaled by 1 / sqrt(K): T5's initialisation absorbs it.
 //
 // Letters: N tokens of all rows, B rows, T queries a row, H heads, K d_kv, i = H K.
 #pragma once
@@ -20,11 +20,15 @@ struct HeadShape {
 };
 
 struct Attended {
-  at::Tensor out;                     // [tokens of the queries, i]
-  std::vector<at::Tensor> logSumExp;  // a group: for the gradient
+  struct Group {
+    at::Tensor context;    // float32 [rows, H, T, K]: for the gradient
+    at::Tensor logSumExp;  // float32
+  };
+  at::Tensor out;  // [tokens of the queries, i], of the queries' dtype
+  std::vector<Group> groups;
 };
 
-// qkv [N, 3 i]: queries, keys, values of each token side by side. bias [1, H, S, S] of its dtype, S at least the
+// qkv [N, 3 i]: queries, keys, values of each token side by side. bias float32 [1, H, S, S], S at least the
 // longest row: each row takes the corner of its length; or undefined.
 Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& groups, const at::Tensor& bias,
                        HeadShape shape);

@@ -129,8 +129,9 @@ class FastExecutor final : public Executor {
     std::vector<at::Tensor> out;
     for (int64_t i = 0; i < count; ++i) {
       const bool hasOwn = i == 0 || model_.config.biasInEveryBlock;
-      out.push_back(hasOwn ? blocks.attr(std::to_string(i)).toModule().get_method(method)(arguments).toTensor()
-                           : out.back());
+      out.push_back(
+          hasOwn ? blocks.attr(std::to_string(i)).toModule().get_method(method)(arguments).toTensor().to(at::kFloat)
+                 : out.back());
     }
     return out;
   }

@@ -4,6 +4,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 
+#include <utility>
+
 #include "core/ops/activation.h"
 #include "core/ops/rms_norm.h"
 
@@ -29,7 +31,7 @@ at::Tensor FastLayers::selfAttention(const at::Tensor& hidden, const SelfAttenti
   const Normed normed = rmsNorm(hidden, weights.norm, epsilon_);
   const at::Tensor qkv = at::linear(normed.value, weights.qkv);
   Attended attended = softprompt::selfAttention(qkv, groups, bias, shape_);
-  const at::Tensor out = withResidual(hidden, attended.out, weights.o);
+  const at::Tensor out = withResidual(hidden, std::exchange(attended.out, {}), weights.o);
   if (state) *state = {hidden, normed.inverse, qkv, std::move(attended)};
   return out;
 }
@@ -48,7 +50,7 @@ at::Tensor FastLayers::crossAttention(const at::Tensor& hidden, const CrossAtten
   const Normed normed = rmsNorm(hidden, weights.norm, epsilon_);
   const at::Tensor q = at::linear(normed.value, weights.q);
   Attended attended = softprompt::crossAttention(q, kv, groups, queries, shape_);
-  const at::Tensor out = withResidual(hidden, attended.out, weights.o);
+  const at::Tensor out = withResidual(hidden, std::exchange(attended.out, {}), weights.o);
   if (state) *state = {hidden, normed.inverse, q, std::move(attended)};
   return out;
 }
