@@ -1,4 +1,4 @@
-// The plain executor against Hugging Face's answers, and its pauses.
+// Executors against Hugging Face's answers (loadModel gives the fast one), and their pauses.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cross_entropy_loss.h>
@@ -177,7 +177,7 @@ TEST(executorCancelsInForwardAndBackward) {
     } catch (const Cancelled&) {
       return inBackward ? 2 : 1;
     }
-    CHECK_CLOSE(prompt.grad(), answers["prompted.prompt_gradient"], 1e-5);
+    CHECK_CLOSE(prompt.grad(), answers["prompted.prompt_gradient"], 1e-4);
     return 0;
   };
   for (int at = 1; at <= 7; ++at) CHECK_EQ(run(at), 1);
