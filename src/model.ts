@@ -2,6 +2,7 @@ import type { T5Config } from './config.js'
 import type { Example } from './dataset.js'
 import { captureCall, errorFromNative, ModelError } from './errors.js'
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js'
+import { type ExplainOptions, type Explanation, explain } from './explain.js'
 import type { Frozen } from './frozen.js'
 import { type Generation, generate } from './generate.js'
 import { type Gradient, type GradientOptions, gradient } from './gradient.js'
@@ -9,6 +10,7 @@ import { type Call, finish, forCall } from './job.js'
 import { type LoadOptions, loadFrozen } from './load.js'
 import type { GenerateOptions } from './options/generate.js'
 import { resolveTune, type TuneOptions } from './options/tune.js'
+import type { SoftPrompt } from './prompt.js'
 import type { Query } from './query.js'
 import {
   type Classification,
@@ -160,6 +162,20 @@ export class T5 {
   /** Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels. */
   evaluate(options: EvaluateOptions): Promise<Evaluation> {
     return this.#call(this.evaluate, (model, call) => evaluate(model, call, options))
+  }
+
+  /**
+   * What a prompt's rows resemble (the nearest tokens of the vocabulary), their norms, how far they moved from where they started or from another prompt, and,
+   * on examples, how much likelier each row makes the targets. See also `prompt.explain`.
+   *
+   * Rejects with PROMPT_MODEL, PROMPT_WIDTH or OPTION_INVALID.
+   *
+   * @example
+   * const { rows } = await t5.explain(prompt, { nearest: 3 })
+   * for (const { nearest, norm } of rows) console.log(norm, nearest.map(({ token }) => token))
+   */
+  explain(prompt: SoftPrompt, options?: ExplainOptions): Promise<Explanation> {
+    return this.#call(this.explain, (model, call) => explain(model, call, prompt, options))
   }
 
   /** Sha256 over every frozen tensor as it is held: the same before and after tuning. */

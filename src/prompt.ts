@@ -1,4 +1,5 @@
 import { captureCall, OptionError, PromptError } from './errors.js'
+import type { ExplainOptions, Explanation } from './explain.js'
 import { finish } from './job.js'
 import { loadNative } from './libtorch/load.js'
 import type { NativePromptRows } from './native.js'
@@ -77,6 +78,14 @@ export class SoftPrompt {
     const format = checked.format ?? (path.endsWith('.npy') ? 'npy' : 'safetensors')
     const file = { data: this.data, rows: this.rows, dModel: this.dModel, metadata: { ...this.metadata } }
     await finish({ site, signal: checked.signal }, () => native.savePrompt(file, path, format))
+  }
+
+  /** What the rows resemble in a model's vocabulary, how far they moved, and what each does; the same as `t5.explain(prompt, options)`. */
+  explain(
+    t5: { explain(prompt: SoftPrompt, options?: ExplainOptions): Promise<Explanation> },
+    options?: ExplainOptions,
+  ): Promise<Explanation> {
+    return t5.explain(this, options)
   }
 }
 

@@ -5,6 +5,7 @@ import { convertCommand } from './commands/convert.js'
 import { demoCommand } from './commands/demo.js'
 import { doctorCommand } from './commands/doctor.js'
 import { evaluateCommand } from './commands/evaluate.js'
+import { explainCommand } from './commands/explain.js'
 import { generateCommand } from './commands/generate.js'
 import { inspectCommand } from './commands/inspect.js'
 import { libtorchCommand } from './commands/libtorch.js'
@@ -39,6 +40,7 @@ function program(): Command {
     tuneCommand,
     generateCommand,
     evaluateCommand,
+    explainCommand,
     convertCommand,
     inspectCommand,
     libtorchCommand,

@@ -5,10 +5,10 @@ import { checkPromptFor } from '../prompt.js'
 import { requireTokenizer, tokenRows } from '../rows.js'
 
 /** The paper samples from the 5,000 first ids, the most common pieces. */
-const SAMPLED_FROM = 5000
+export const SAMPLED_FROM = 5000
 
 /** The paper's text says [-0.5, 0.5]. */
-const UNIFORM = { low: -0.5, high: 0.5 }
+export const UNIFORM = { low: -0.5, high: 0.5 }
 
 /** How the prompt starts, as it crosses to the native module. */
 export function nativeInit(model: Frozen, { init, prompt }: ResolvedTune): NativeInit {
