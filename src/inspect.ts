@@ -1,24 +1,67 @@
-import { captureCall } from './errors.js'
+import { existsSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type CallSite, captureCall } from './errors.js'
+import { locateModel } from './hub/cache.js'
 import { finish } from './job.js'
 import { loadNative } from './libtorch/load.js'
-import type { NativeFileInfo } from './native.js'
+import type { Native, NativeFileInfo } from './native.js'
 import { text } from './options/check.js'
 import { SoftPrompt } from './prompt.js'
 
 export interface Inspection extends NativeFileInfo {
   /** Numbers in all tensors. */
   parameters: number
+  /** For a model: bytes that its numbers take once they are loaded as either dtype. */
+  memory?: { float32: number; bfloat16: number }
   /** For a prompt: L2 norms of its rows. */
   rowNorms?: { mean: number; min: number; max: number }
+  /** For a prompt: whose form it has. */
+  format?: 'softprompt' | 'npy' | 'peft'
+  /** For a prompt of PEFT: its last rows, which do not act on a T5. Not in `rowNorms`. */
+  unusedRows?: number
 }
 
-/** What is in a prompt, a checkpoint, a safetensors file or a .pt, without loading a model. */
+/** What is in a prompt (ours, Google's .npy, PEFT's folder), a checkpoint, a model's folder, a safetensors file or a .pt, without loading a model. */
 export async function inspectFile(path: string): Promise<Inspection> {
   const site = captureCall(inspectFile)
   const native = await loadNative()
-  const info = await finish({ site }, () => native.inspect(text(path, 'path')))
+  const place = existsSync(text(path, 'path')) ? path : await locateModel(path).catch(() => path)
+  return inspectPlace(native, site, place)
+}
+
+async function inspectPlace(native: Native, site: CallSite, path: string): Promise<Inspection> {
+  if (existsSync(join(path, PEFT_CONFIG))) return inspectPeft(path)
+  const info = await finish({ site }, () => native.inspect(path))
+  if (info.tensors.some(({ name }) => name === PEFT_TENSOR) && existsSync(join(dirname(path), PEFT_CONFIG)))
+    return inspectPeft(dirname(path))
   const parameters = info.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
-  return { ...info, parameters, ...(info.kind === 'prompt' && { rowNorms: rowNorms(await SoftPrompt.load(path)) }) }
+  if (info.kind === 'prompt') return { ...info, parameters, format: await formatOf(path), rowNorms: rowNorms(await SoftPrompt.load(path)) }
+  if (info.weights) return { ...info, parameters, memory: { float32: info.weights.bytesAsFloat32, bfloat16: info.weights.bytesAsBfloat16 } }
+  return { ...info, parameters, ...(info.kind === 'safetensors' && { memory: { float32: 4 * parameters, bfloat16: 2 * parameters } }) }
+}
+
+const PEFT_CONFIG = 'adapter_config.json'
+const PEFT_TENSOR = 'prompt_embeddings'
+
+async function formatOf(path: string): Promise<'softprompt' | 'npy'> {
+  const file = await open(path)
+  try {
+    const { buffer } = await file.read(Buffer.alloc(6), 0, 6, 0)
+    return buffer.toString('latin1') === '\x93NUMPY' ? 'npy' : 'softprompt'
+  } finally {
+    await file.close()
+  }
+}
+
+/** A folder of the PEFT library. */
+async function inspectPeft(path: string): Promise<Inspection> {
+  const prompt = await SoftPrompt.load(path)
+  const { rows, dModel, metadata } = prompt
+  const unused = Number(metadata['peft.unusedRows'] ?? 0)
+  const tensors = [{ name: PEFT_TENSOR, dtype: 'F32', shape: [rows + unused, dModel] }]
+  const counts = { parameters: (rows + unused) * dModel, ...(unused > 0 && { unusedRows: unused }) }
+  return { kind: 'prompt', format: 'peft', tensors, metadata, ...counts, rowNorms: rowNorms(prompt) }
 }
 
 function rowNorms({ data, rows, dModel }: SoftPrompt) {

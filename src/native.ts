@@ -178,6 +178,6 @@ export interface Native {
   loadModel(options: NativeLoadOptions, onProgress: (fraction: number) => void): NativeJob<NativeModel>
   convert(folder: string, out: string, dtype: string): NativeJob<void>
   loadPrompt(path: string): NativeJob<NativePromptFile>
-  savePrompt(prompt: NativePromptFile, path: string, format: 'safetensors' | 'npy'): NativeJob<void>
+  savePrompt(prompt: NativePromptFile, path: string, format: 'safetensors' | 'npy' | 'peft'): NativeJob<void>
   inspect(path: string): NativeJob<NativeFileInfo>
 }

@@ -5,7 +5,8 @@ import { loadNative } from './libtorch/load.js'
 import type { NativePromptRows } from './native.js'
 import { checkOptions, integer, invalidOption, isObject, oneOf, show, signal, text } from './options/check.js'
 
-export type PromptFormat = 'safetensors' | 'npy'
+/** 'peft' is a folder, as Hugging Face's PEFT library loads it. */
+export type PromptFormat = 'safetensors' | 'npy' | 'peft'
 
 export interface PromptShape {
   rows: number
@@ -33,7 +34,8 @@ export class SoftPrompt {
   }
 
   /**
-   * Reads a prompt file: ours (safetensors), or Google's `.npy` (float32 [rows, dModel]); told apart by content.
+   * Reads a prompt: our file (safetensors), Google's `.npy` (float32 [rows, dModel]), or a folder of Hugging Face's PEFT library; told apart by content. Of PEFT's
+   * rows those that act on T5's encoder are taken; how many are left out stands in `metadata['peft.unusedRows']`.
    *
    * Rejects with PROMPT_FILE_NOT_FOUND, PROMPT_FILE_INVALID or PROMPT_NOT_FINITE.
    */
@@ -64,14 +66,15 @@ export class SoftPrompt {
 
   /**
    * Writes the prompt to `path`: beside it first, then renamed. A path that ends in `.npy` is written as `.npy` (which has no room for metadata) unless
-   * `format` says otherwise.
+   * `format` says otherwise. With `format: 'peft'` the path is that of a folder, which is made if need be and gets `adapter_config.json` and
+   * `adapter_model.safetensors`; `PeftModel.from_pretrained` loads it.
    *
    * Rejects with FILE_WRITE.
    */
   async save(path: string, options?: { format?: PromptFormat; signal?: AbortSignal }): Promise<void> {
     const site = captureCall(this.save)
     text(path, 'path')
-    const checked = checkOptions('SoftPrompt.save', options, { format: oneOf('safetensors', 'npy'), signal })
+    const checked = checkOptions('SoftPrompt.save', options, { format: oneOf('safetensors', 'npy', 'peft'), signal })
     checked.signal?.throwIfAborted()
     checkFinite(this.data, this.dModel, 'The prompt')
     const native = await loadNative()

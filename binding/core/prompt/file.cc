@@ -5,6 +5,7 @@
 #include "core/checkpoint/npy.h"
 #include "core/checkpoint/read_file.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/prompt/peft.h"
 #include "core/runtime/error.h"
 
 namespace softprompt {
@@ -21,9 +22,16 @@ std::string firstBytes(const std::string& path) {
   return file.text(0, std::min<uint64_t>(file.size(), 8));
 }
 
+// The folder of a file within it.
+std::string folderOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
 SoftPrompt readSafetensorsPrompt(const std::string& path) {
   const SafetensorsFile file(path);
   const TensorInfo* info = file.find(kTensor);
+  if (!info && file.find(kPeftTensor)) return readPeftPrompt(folderOf(path));
   if (!info) invalid(path, "it holds no tensor named 'prompt'");
   if (info->dtype != "F32" && info->dtype != "BF16" && info->dtype != "F16") {
     invalid(path, "its tensor 'prompt' has dtype " + info->dtype + "; float32 is expected");
@@ -36,6 +44,7 @@ SoftPrompt readSafetensorsPrompt(const std::string& path) {
 }
 
 SoftPrompt readPrompt(const std::string& path) {
+  if (isFolder(path)) return readPeftPrompt(path);
   const std::string start = firstBytes(path);
   if (looksLikeNpy(start)) return {readNpy(path), {}};
   if (start.starts_with("PK")) invalid(path, "it is a zip archive (a PyTorch or .npz file, perhaps)");
@@ -60,8 +69,9 @@ SoftPrompt loadPrompt(const std::string& path) {
 
 void savePrompt(const SoftPrompt& prompt, const std::string& path, const std::string& format) {
   if (format == "npy") return writeNpy(path, prompt.rows);
+  if (format == "peft") return writePeftPrompt(path, prompt);
   if (format != "safetensors") {
-    throw Error("OPTION_INVALID", "format '" + format + "': a prompt is saved as safetensors or npy");
+    throw Error("OPTION_INVALID", "format '" + format + "': a prompt is saved as safetensors, npy or peft");
   }
   writeSafetensors(path, {{kTensor, prompt.rows}}, prompt.metadata);
 }

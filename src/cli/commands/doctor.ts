@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { SoftPromptError } from '../../errors.js'
+import { inspectFile } from '../../inspect.js'
 import { findLibtorch, type LibtorchSearch } from '../../libtorch/find.js'
 import { loadNative } from '../../libtorch/load.js'
 import { T5 } from '../../model.js'
@@ -24,6 +25,8 @@ interface Diagnosis {
   memory: number
   libtorch: LibtorchSearch
   native?: ReturnType<Native['versions']>
+  /** Bytes that the model's numbers take as either dtype: known before it is loaded, and where it cannot be. */
+  modelMemory?: { float32: number; bfloat16: number }
   model?: { path: string; device: string; dtype: string; parameters: number; bytes: number; tokenizer: boolean }
   /** What stands in the way, with what to do. */
   problems: string[]
@@ -48,6 +51,7 @@ async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
   const libtorch = await findLibtorch({ all: true })
   if (!libtorch.chosen) problems.push(`LIBTORCH_NOT_FOUND: LibTorch was not found. ${libtorch.advice}`)
   const native = libtorch.chosen ? await attempt(async () => (await loadNative()).versions()) : undefined
+  const modelMemory = native && flags.model !== undefined ? await memoryOf(flags.model) : undefined
   const model = native && flags.model !== undefined ? await attempt(() => tryModel(flags.model as string)) : undefined
   return {
     usable: problems.length === 0,
@@ -58,6 +62,7 @@ async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
     memory: totalmem(),
     libtorch,
     ...(native && { native }),
+    ...(modelMemory && { modelMemory }),
     ...(model && { model }),
     problems,
   }
@@ -65,6 +70,12 @@ async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
 
 function problem(error: unknown): string {
   return SoftPromptError.isInstance(error) ? `${error.code}: ${error.message}` : String(error)
+}
+
+/** From the headers alone. What is wrong with the files, loading tells. */
+async function memoryOf(source: string) {
+  const inspection = await inspectFile(source).catch(() => undefined)
+  return inspection?.memory
 }
 
 async function tryModel(source: string) {
@@ -76,7 +87,7 @@ async function tryModel(source: string) {
 }
 
 function text(diagnosis: Diagnosis): string {
-  const { libtorch, native, model, problems } = diagnosis
+  const { libtorch, native, model, modelMemory, problems } = diagnosis
   const line = (name: string, value: string) => `${pc.dim(name.padEnd(12))} ${value}`
   const lines = [
     line('softprompt', diagnosis.softprompt),
@@ -91,6 +102,10 @@ function text(diagnosis: Diagnosis): string {
       line('bfloat16', native.bfloat16 ? 'multiplied natively: the default dtype' : 'not native on this processor: float32 is the default'),
     )
     lines.push(line('cuda', native.cuda ? 'available' : 'not available'))
+  }
+  if (modelMemory) {
+    const { float32, bfloat16 } = modelMemory
+    lines.push(line('will take', `${bytes(float32)} of memory as float32, ${bytes(bfloat16)} as bfloat16 (the weights alone)`))
   }
   if (model) {
     const size = `${count(model.parameters)} parameters, ${bytes(model.bytes)} as ${model.dtype} on ${model.device}`

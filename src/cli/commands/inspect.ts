@@ -1,18 +1,21 @@
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { type Inspection, inspectFile } from '../../inspect.js'
-import { count, print } from '../output.js'
+import { bytes, count, print } from '../output.js'
+
+const FORMATS = { softprompt: 'of this package', npy: 'NumPy, as of Google', peft: 'of the PEFT library' }
 
 const EXAMPLES = `
 Examples:
   softprompt inspect task.safetensors       a prompt: its shape, the lengths of its rows, what it was tuned on
+  softprompt inspect adapter/                a prompt of the PEFT library
   softprompt inspect models/nano-t5/model.safetensors`
 
 export function inspectCommand(root: Command): void {
   root
     .command('inspect')
-    .description('what is in a file: a prompt, a checkpoint of a run, or a model (.safetensors, .pt)')
-    .argument('<FILE>', 'the file')
+    .description('what is in a prompt (ours, .npy, PEFT folder), a checkpoint of a run, or a model, and the memory that a model will take')
+    .argument('<FILE>', 'the file or folder')
     .option('--json', 'one JSON object')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: { json?: boolean }) => {
@@ -21,15 +24,19 @@ export function inspectCommand(root: Command): void {
     })
 }
 
-function text(file: string, { kind, tensors, parameters, metadata, rowNorms }: Inspection): string {
-  const width = Math.max(...tensors.map(({ name }) => name.length))
+function text(file: string, { kind, format, tensors, parameters, metadata, rowNorms, unusedRows, memory }: Inspection): string {
+  const width = Math.max(0, ...tensors.map(({ name }) => name.length))
   const shown = tensors.map(({ name, dtype, shape }) => `  ${name.padEnd(width)} ${dtype.padEnd(9)} ${shape.join(' x ')}`)
   const norms = rowNorms && `row norms: mean ${rowNorms.mean.toFixed(2)}, min ${rowNorms.min.toFixed(2)}, max ${rowNorms.max.toFixed(2)}`
   const facts = Object.entries(metadata).map(([name, value]) => `  ${name}: ${value.length > 300 ? `${value.slice(0, 297)}...` : value}`)
   const parts = [
-    `${pc.bold(file)}: ${kind}, ${count(parameters)} numbers in ${tensors.length} tensor${tensors.length === 1 ? '' : 's'}`,
+    `${pc.bold(file)}: ${kind}${format ? ` (${FORMATS[format]})` : ''}, ${count(parameters)} numbers in ${tensors.length} tensor${tensors.length === 1 ? '' : 's'}`,
     ...shown,
+    ...(memory ? [`memory once loaded: ${bytes(memory.float32)} as float32, ${bytes(memory.bfloat16)} as bfloat16`] : []),
     ...(norms ? [norms] : []),
+    ...(unusedRows
+      ? [`not used: the last ${unusedRows} rows, which PEFT makes for a decoder; a T5 has its prompt in the encoder alone`]
+      : []),
     ...(facts.length > 0 ? ['metadata:', ...facts] : []),
   ]
   return parts.join('\n')
