@@ -20,7 +20,7 @@ export {
   TuneError,
 } from './errors.js'
 export type { EvaluateOptions, Evaluation, Prediction } from './evaluate.js'
-export type { Generation, Usage } from './generate.js'
+export type { Generated, Generation, Usage } from './generate.js'
 export type { Gradient, GradientOptions } from './gradient.js'
 export { type Pulled, type PullOptions, type PullProgress, pull } from './hub/pull.js'
 export { type Inspection, inspectFile } from './inspect.js'
