@@ -161,9 +161,8 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
     call.onToken = [tokens](int64_t row, int32_t token) { tokens->push({static_cast<int32_t>(row), token}); };
   }
   auto onDone = [&environment, id](std::exception_ptr failure, GenerateRequest::Answers answers) {
-    environment.settle(id, std::move(failure), [answers = std::move(answers)](Napi::Env e) -> Napi::Value {
-      return answersArray(e, answers);
-    });
+    environment.settle(id, std::move(failure),
+                       [answers = std::move(answers)](Napi::Env e) -> Napi::Value { return answersArray(e, answers); });
   };
   auto request = std::make_shared<GenerateRequest>(session_->model.executor, std::move(call), std::move(onDone));
   return launch(env, id, session_->thread, std::move(request));

@@ -209,7 +209,6 @@ describe('sampling', () => {
   })
 
   test('follows the distribution', async () => {
-    const draws = 4000
     const some = { doSample: true, maxNewTokens: 1, numReturnSequences: 4000, seed: 1, temperature: 0.7, topK: 12 } as const
     const found = await tiny.generate([5, 6, 7, 1], some)
     const scores = await tiny.score(ALL_TOKENS.map((target) => ({ input: [5, 6, 7, 1], target })))
@@ -219,7 +218,7 @@ describe('sampling', () => {
       .slice(0, 12)
     const total = kept.reduce((sum, { weight }) => sum + weight, 0)
     const statistic = kept.reduce((sum, { id, weight }) => {
-      const expected = (draws * weight) / total
+      const expected = (4000 * weight) / total
       const count = found.filter(({ tokens }) => tokens[0] === id).length
       return sum + (count - expected) ** 2 / expected
     }, 0)

@@ -64,8 +64,8 @@ PromptedRows plainAndPrompted(const fixture::Answers& answers) {
 
 std::vector<Generation> decode(Executor& model, const PromptedRows& rows, softprompt::YieldPoint& yieldPoint) {
   std::vector<Generation> firsts;
-  for (auto& answers : generate(model, rows, std::vector<GenerateOptions>(rows.inputs.size(), {kNewTokens, 0}),
-                                yieldPoint))
+  for (auto& answers :
+       generate(model, rows, std::vector<GenerateOptions>(rows.inputs.size(), {kNewTokens, 0}), yieldPoint))
     firsts.push_back(answers.at(0));
   return firsts;
 }

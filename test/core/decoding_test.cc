@@ -129,7 +129,7 @@ void everyOutput(check::SmallExecutor& model, const PromptedRows& rows, int64_t 
 at::Tensor processed(const at::Tensor& scores, const GenerateOptions& options, const std::vector<Ids>& ids) {
   at::Tensor out = scores.clone();
   std::vector<softprompt::ScoredLane> lanes;
-  for (const Ids& one : ids) lanes.push_back({&options, one});
+  for (const Ids& one : ids) lanes.push_back({&options, one, false});
   softprompt::processScores(out, lanes, kEos);
   return out;
 }
@@ -252,6 +252,16 @@ TEST(labels_win_over_what_forbids_all_of_them) {
   }
 }
 
+TEST(beams_keep_a_label_that_is_allowed_to_one_that_would_have_to_be_forced) {
+  std::mt19937 random(9);
+  check::SmallExecutor model(2);
+  GenerateOptions options{.labels = trieOf({{4, kEos}, {9, 9, 9, kEos}})};
+  options.badWords = wordsOf({{9, 9}});
+  options.numBeams = 2;
+  for (const auto& answers : decode(model, randomRows(random, 10), std::vector<GenerateOptions>(10, options)))
+    CHECK(answers[0].tokens == (Ids{4, kEos}));
+}
+
 TEST(rows_whose_options_leave_nothing_are_named) {
   std::mt19937 random(10);
   check::SmallExecutor model(2);
@@ -343,7 +353,8 @@ std::vector<double> distribution(double temperature, const std::vector<bool>& ke
   return p;
 }
 
-// Pearson's statistic; with 7 degrees of freedom it exceeds 24.3 in one of 1,000 samples. The draws are fixed by a seed.
+// Pearson's statistic; with 7 degrees of freedom it exceeds 24.3 in one of 1,000 samples. The draws are fixed by a
+// seed.
 double chiSquared(const std::vector<int64_t>& counts, const std::vector<double>& p, int64_t draws) {
   double sum = 0;
   for (size_t i = 0; i < p.size(); ++i) {
@@ -373,7 +384,10 @@ TEST(sampling_follows_the_distribution) {
       {0.6, 0, 1, all},
       {2.5, 0, 1, all},
       {1, 4, 1, {false, false, true, true, false, true, false, true}},
-      {1, 2, 1, {false, false, true, false, false, true, false, true}},  // the second and the third are equal: both stay
+      {1,
+       2,
+       1,
+       {false, false, true, false, false, true, false, true}},  // the second and the third are equal: both stay
       {1, 0, 0.5, {false, false, true, false, false, true, false, false}},
       {1, 0, 0.8, {false, false, true, true, false, true, false, true}},
       {1.5, 5, 0.6, {false, false, true, false, false, true, false, true}},
@@ -395,7 +409,8 @@ TEST(sampling_of_whole_outputs_follows_their_probabilities) {
   std::mt19937 random(12);
   check::SmallExecutor model(2);
   const PromptedRows rows = randomRows(random, 1);
-  GenerateOptions options{.maxNewTokens = 2, .labels = trieOf({{4, kEos}, {4, 5}, {9, 9}, {9, 6}, {9, kEos}, {12, kEos}})};
+  GenerateOptions options{.maxNewTokens = 2,
+                          .labels = trieOf({{4, kEos}, {4, 5}, {9, 9}, {9, 6}, {9, kEos}, {12, kEos}})};
   options.doSample = true;
   options.numReturnSequences = 4000;
   options.seed = 3;

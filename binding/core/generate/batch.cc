@@ -97,7 +97,8 @@ std::vector<DecodingBatch::Group> DecodingBatch::groups() {
   return groups;
 }
 
-// One list a running sequence of the group's members, in their order. logits, logProbs: float32 [lanes of the batch, V].
+// One list a running sequence of the group's members, in their order. logits, logProbs: float32 [lanes of the batch,
+// V].
 DecodingBatch::Candidates DecodingBatch::candidatesOf(const Group& group, const at::Tensor& logits,
                                                       const at::Tensor& logProbs) const {
   const GenerateOptions& options = optionsOf(*group.members[0]);
@@ -121,10 +122,11 @@ void DecodingBatch::processFor(const Group& group, at::Tensor& scores, bool isSh
   bool isNeeded = false;
   for (const Member* member : group.members) {
     const GenerateOptions& options = optionsOf(*member);
+    const bool mayDie = options.labels && options.numBeams > 1 && !member->search->answers().empty();
     int64_t last = -1;
     for (const Sequence& sequence : member->search->running()) {
       isNeeded = isNeeded || changesScores(options, sequence.length());
-      if (sequence.lane != std::exchange(last, sequence.lane)) lanes.push_back({&options, sequence.ids});
+      if (sequence.lane != std::exchange(last, sequence.lane)) lanes.push_back({&options, sequence.ids, mayDie});
     }
   }
   if (!isNeeded) return;

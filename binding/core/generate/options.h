@@ -34,9 +34,9 @@ struct GenerateOptions {
   uint64_t place = 0;  // < 2^36
 
   double repetitionPenalty = 1;
-  int64_t noRepeatNgramSize = 0;                    // 0: none
-  std::shared_ptr<const TokenSequences> badWords;   // none of these sequences comes out; null: none is forbidden
-  std::shared_ptr<const TokenTrie> labels;          // only these sequences come out; null: any
+  int64_t noRepeatNgramSize = 0;                   // 0: none
+  std::shared_ptr<const TokenSequences> badWords;  // none of these sequences comes out; null: none is forbidden
+  std::shared_ptr<const TokenTrie> labels;         // only these sequences come out; null: any
 };
 
 }  // namespace softprompt

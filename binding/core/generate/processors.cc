@@ -51,16 +51,16 @@ std::set<int32_t> bannedTokens(const ScoredLane& lane, int32_t eos) {
   return banned;
 }
 
-// Collects the edits of one row after another.
+// Collects the edits of one search after another.
 class Planner {
  public:
   Planner(int64_t vocabSize, int32_t eos) : vocabSize_(vocabSize), eos_(eos) {}
 
-  // `lanes` are those of one row, the first of them lane `first` of the scores.
+  // `lanes` are those of one search, the first of them lane `first` of the scores.
   void addRow(std::span<const ScoredLane> lanes, int64_t first) {
     const GenerateOptions& options = *lanes[0].options;
     std::vector<std::vector<int32_t>> allowed(lanes.size());
-    bool satisfiable = false;
+    bool satisfiable = lanes[0].mayDie;
     for (size_t i = 0; i < lanes.size(); ++i) {
       const int64_t start = (first + static_cast<int64_t>(i)) * vocabSize_;
       if (options.repetitionPenalty != 1) penalise(lanes[i].ids, options.repetitionPenalty, start);
@@ -126,7 +126,9 @@ bool changesScores(const GenerateOptions& options, int64_t length) {
 void processScores(at::Tensor& scores, const std::vector<ScoredLane>& lanes, int32_t eos) {
   Planner planner(scores.size(1), eos);
   for (size_t first = 0, end = 0; first < lanes.size(); first = end) {
-    while (end < lanes.size() && lanes[end].options == lanes[first].options) ++end;
+    const GenerateOptions* options = lanes[first].options;
+    do ++end;  // samples stand for themselves, beams together
+    while (options->numBeams > 1 && end < lanes.size() && lanes[end].options == options);
     planner.addRow(std::span(lanes).subspan(first, end - first), static_cast<int64_t>(first));
   }
   apply(planner.edits, scores);

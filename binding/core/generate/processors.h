@@ -16,14 +16,15 @@ namespace softprompt {
 struct ScoredLane {
   const GenerateOptions* options;
   std::span<const int32_t> ids;
+  bool mayDie = false;  // its row has an answer already, so nothing is lost where no token is left
 };
 
 // Whether processScores would change anything for a sequence of `length` tokens.
 bool changesScores(const GenerateOptions& options, int64_t length);
 
-// Changes scores, float32 [lanes, V] and finite, in place; what is forbidden becomes minus infinity. The lanes of one
-// row stand together and share their `options`. Where all that the labels of a row allow is forbidden by its other
-// options, the labels win.
+// Changes scores, float32 [lanes, V] and finite, in place; what is forbidden becomes minus infinity. The beams of one
+// row stand together and share their `options`. Where all that the labels allow a sample, or all beams of a row, is
+// forbidden by other options, the labels win.
 void processScores(at::Tensor& scores, const std::vector<ScoredLane>& lanes, int32_t eos);
 
 }  // namespace softprompt

@@ -19,8 +19,8 @@ void checkTargets(const TokenRows& targets, const T5Config& config, const std::s
 int64_t encoderLength(const PromptedRows& rows, int64_t row);
 
 // Divides `which` into batches of rows of similar length, longest first: at most maxBatch lanes and, unless one row
-// alone is longer, kMaxBatchPositions padded encoder positions a batch. Equal lengths keep their order. `lanes` says how
-// many places of a batch each row of `rows` takes; empty: one.
+// alone is longer, kMaxBatchPositions padded encoder positions a batch. Equal lengths keep their order. `lanes` says
+// how many places of a batch each row of `rows` takes; empty: one.
 constexpr int64_t kMaxBatchPositions = 16384;
 std::vector<std::vector<int64_t>> batchesByLength(const PromptedRows& rows, std::vector<int64_t> which,
                                                   int64_t maxBatch, const std::vector<int64_t>& lanes = {});

@@ -19,10 +19,8 @@ void appendRows(PromptedRows& all, const PromptedRows& more) {
 }  // namespace
 
 GenerateRequest::GenerateRequest(const std::unique_ptr<Executor>& model, Call call, OnDone onDone)
-    : Task(TaskKind::kRequest,
-           [this, onDone = std::move(onDone)](std::exception_ptr failure) {
-             onDone(std::move(failure), std::move(answers_));
-           }),
+    : Task(TaskKind::kRequest, [this, onDone = std::move(onDone)](
+                                   std::exception_ptr failure) { onDone(std::move(failure), std::move(answers_)); }),
       model_(model),
       call_(std::move(call)),
       rowsLeft_(size()),

@@ -55,9 +55,9 @@ class GenerateRequest final : public Task {
   const std::unique_ptr<Executor>& model_;
   Call call_;
   Answers answers_;
-  int64_t rowsLeft_;                // without answer
-  std::vector<int64_t> delivered_;  // tokens of each row that onToken has had, over all runs
-  std::vector<int64_t> made_;       // tokens of each row in the run that goes on
+  int64_t rowsLeft_;                                        // without answer
+  std::vector<int64_t> delivered_;                          // tokens of each row that onToken has had, over all runs
+  std::vector<int64_t> made_;                               // tokens of each row in the run that goes on
   std::vector<std::shared_ptr<GenerateRequest>> absorbed_;  // before the run
   std::unique_ptr<Run> run_;
 };

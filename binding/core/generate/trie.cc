@@ -27,8 +27,7 @@ std::vector<int32_t> TokenTrie::next(std::span<const int32_t> prefix) const {
 
 bool TokenTrie::isWithin(int64_t vocabSize) const {
   return std::all_of(nodes_.begin(), nodes_.end(), [&](const Node& node) {
-    return node.children.empty() ||
-           (node.children.begin()->first >= 0 && node.children.rbegin()->first < vocabSize);
+    return node.children.empty() || (node.children.begin()->first >= 0 && node.children.rbegin()->first < vocabSize);
   });
 }
 

@@ -84,9 +84,8 @@ bool ComputeThread::awaitTasks() {
   while (true) {
     settleCancelled();
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] {
-      return stopReason_ || sweep_ || !running_.empty() || !requests_.empty() || !work_.empty();
-    });
+    wake_.wait(lock,
+               [this] { return stopReason_ || sweep_ || !running_.empty() || !requests_.empty() || !work_.empty(); });
     if (stopReason_) return false;
     if (!sweep_) return true;
   }
@@ -162,8 +161,8 @@ std::exception_ptr ComputeThread::currentFailure() {
 // Takes in what waits; of long requests only as many as may be under way together.
 void ComputeThread::admitRequests() {
   std::lock_guard lock(mutex_);
-  auto underWay = std::count_if(running_.begin(), running_.end(),
-                                [](const Group& group) { return group.leader->isLong(); });
+  auto underWay =
+      std::count_if(running_.begin(), running_.end(), [](const Group& group) { return group.leader->isLong(); });
   Queue left;
   while (!requests_.empty()) {
     auto leader = std::move(requests_.front());

@@ -1,9 +1,9 @@
 // One long-lived thread that owns a model's tensors and does all of its work.
 //
-// Two kinds of tasks wait for it, and both go a step at a time. Requests (generate, score, classify) come in rounds: each
-// of them does one step (a token of generate's batch, all of score), when the thread is idle and at the yield points of
-// work, that is between its layers. Work (a tuning run, loading, saving) does a step after each round and queues up
-// again, so that two runs on one model take turns.
+// Two kinds of tasks wait for it, and both go a step at a time. Requests (generate, score, classify) come in rounds:
+// each of them does one step (a token of generate's batch, all of score), when the thread is idle and at the yield
+// points of work, that is between its layers. Work (a tuning run, loading, saving) does a step after each round and
+// queues up again, so that two runs on one model take turns.
 #pragma once
 
 #include <atomic>
