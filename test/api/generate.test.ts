@@ -176,7 +176,8 @@ describe('several outputs', () => {
     const rows = [{ input: query }, { input: [8, 1], doSample: true, seed: 1, numReturnSequences: 3 }, { input: query, numBeams: 2 }]
     const all = await tiny.generate(rows, { maxNewTokens: 4 })
     expect(all.map(({ usage }) => usage.inputTokens)).toEqual([4, 2, 2, 2, 4])
-    expect(all.slice(1, 4)).toEqual(await tiny.generate(rows[1]!, { maxNewTokens: 4 }))
+    const alone = (await tiny.generate([rows[1]!], { maxNewTokens: 4 })).map(({ tokens }) => tokens)
+    expect(all.slice(1, 4).map(({ tokens }) => tokens)).toEqual(alone)
   })
 })
 

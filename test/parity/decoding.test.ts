@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type GenerateOptions, type Generation, type QueryRow, SoftPrompt, T5 } from '../../src/index.js'
-import { Answers, FAMILIES, folderOf } from './answers.js'
+import { Answers, folderOf } from './answers.js'
 
 interface Case extends GenerateOptions {
   name: string
@@ -27,7 +27,7 @@ function randomOf(seed: number): (below: number) => number {
   }
 }
 
-describe.each(FAMILIES)('%s decodes as Hugging Face does', (family) => {
+describe.each(['t5-v1.0', 't5-v1.1'])('%s decodes as Hugging Face does', (family) => {
   const { inputs, cases } = recorded(family)
   const answers = new Answers(family)
   const [rows, dModel] = answers.shape('prompt') as [number, number]
