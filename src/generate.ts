@@ -3,6 +3,7 @@ import { type Call, finish } from './job.js'
 import type { NativeGeneration } from './native.js'
 import { isMany, type ResolvedQuery, resolveQueries, sharedSignal } from './query.js'
 import { promptedRows, tokenRows } from './rows.js'
+import { nativeOptions } from './sequences.js'
 import { stopAt } from './stop.js'
 import { mapInSlices } from './time-slice.js'
 
@@ -25,21 +26,36 @@ export interface Generation {
   usage: Usage
 }
 
-/** Greedy decoding of one or many queries in shared batches; see `T5.generate`. */
+type Several<O> = O extends { numReturnSequences: infer N extends number }
+  ? number extends N
+    ? Generation | Generation[] // not known before it runs
+    : N extends 1
+      ? Generation
+      : Generation[]
+  : never
+
+/** What one query gives: an array where its own or the call's `numReturnSequences` is above 1. */
+export type Generated<Q, O> = [Several<Q>] extends [never] ? ([Several<O>] extends [never] ? Generation : Several<O>) : Several<Q>
+
+/** Outputs of one or many queries, decoded in shared batches; see `T5.generate`. */
 export async function generate(model: Frozen, call: Call, queries: unknown, options: unknown): Promise<Generation | Generation[]> {
   const resolved = await resolveQueries(model, 'generate', queries, options)
   const signal = sharedSignal(resolved.map((query) => query.signal))
   signal?.throwIfAborted()
   const generations = await generateResolved(model, { ...call, signal }, resolved)
-  return isMany(queries) ? generations : (generations[0] as Generation)
+  const isOne = !isMany(queries) && resolved[0]?.numReturnSequences === 1
+  return isOne ? (generations[0] as Generation) : generations
 }
 
+/** Those of each query after the other; of one query as many as it wants, the best first. */
 export async function generateResolved(model: Frozen, call: Call, queries: readonly ResolvedQuery[]): Promise<Generation[]> {
   if (queries.length === 0) return []
-  const options = queries.map(({ maxNewTokens, minNewTokens }) => ({ maxNewTokens, minNewTokens }))
-  const made = await finish(call, () => model.native.generate(promptedRows(model, queries), options))
-  const generations = await mapInSlices(queries, (query, row) => generation(model, query, made[row] as NativeGeneration))
-  await rescoreStopped(model, call, queries, generations)
+  const { options, sequences } = nativeOptions(queries)
+  const made = await finish(call, () => model.native.generate(promptedRows(model, queries), options, undefined, sequences))
+  const outputs = made.flatMap((ofRow, row) => ofRow.map((output) => ({ query: queries[row] as ResolvedQuery, output })))
+  const generations = await mapInSlices(outputs, ({ query, output }) => generation(model, query, output))
+  const cut = generations.flatMap((one, i) => (one.finishReason === 'stop' ? [{ query: outputs[i]!.query, generation: one }] : []))
+  await rescore(model, call, cut)
   return generations
 }
 
@@ -48,21 +64,25 @@ function generation(model: Frozen, query: ResolvedQuery, made: NativeGeneration)
   const tokens = stopped ? stopped.tokens : made.tokens
   const usage = { inputTokens: query.ids.length, outputTokens: tokens.length, totalTokens: query.ids.length + tokens.length }
   if (stopped) return { text: stopped.text, tokens, logProb: Number.NaN, finishReason: 'stop', usage }
-  return { text: model.tokenizer?.decode(tokens) ?? '', tokens, logProb: made.logProb, finishReason: made.finishReason, usage }
+  return { text: textOf(model, query, tokens), tokens, logProb: made.logProb, finishReason: made.finishReason, usage }
+}
+
+/** A label reads as it was given, even where its tokens do not spell it. */
+function textOf(model: Frozen, { encodedLabels }: ResolvedQuery, tokens: Int32Array): string {
+  return encodedLabels?.textOf.get(tokens.join(' ')) ?? model.tokenizer?.decode(tokens) ?? ''
 }
 
 // The native sum covers the whole output; for one that a stop text cut, the tokens that are left are scored again.
-async function rescoreStopped(model: Frozen, call: Call, queries: readonly ResolvedQuery[], generations: Generation[]): Promise<void> {
-  const cut = generations.map((_, row) => row).filter((row) => generations[row]?.finishReason === 'stop')
+async function rescore(model: Frozen, call: Call, cut: readonly { query: ResolvedQuery; generation: Generation }[]): Promise<void> {
   if (cut.length === 0) return
   const rows = promptedRows(
     model,
-    cut.map((row) => queries[row] as ResolvedQuery),
+    cut.map(({ query }) => query),
   )
-  const targets = tokenRows(cut.map((row) => (generations[row] as Generation).tokens))
+  const targets = tokenRows(cut.map(({ generation }) => generation.tokens))
   const scores = await finish(call, () => model.native.score(rows, targets))
-  cut.forEach((row, i) => {
-    ;(generations[row] as Generation).logProb = sum(scores[i] as Float32Array)
+  cut.forEach(({ generation }, i) => {
+    generation.logProb = sum(scores[i] as Float32Array)
   })
 }
 

@@ -21,7 +21,7 @@ export {
 } from './errors.js'
 export type { EvaluateOptions, Evaluation, Prediction } from './evaluate.js'
 export type { ExplainedRow, ExplainOptions, Explanation, NearestToken } from './explain.js'
-export type { Generation, Usage } from './generate.js'
+export type { Generated, Generation, Usage } from './generate.js'
 export type { Gradient, GradientOptions } from './gradient.js'
 export { type Pulled, type PullOptions, type PullProgress, pull } from './hub/pull.js'
 export { type Inspection, inspectFile } from './inspect.js'

@@ -4,7 +4,7 @@ import { captureCall, errorFromNative, ModelError } from './errors.js'
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js'
 import { type ExplainOptions, type Explanation, explain } from './explain.js'
 import type { Frozen } from './frozen.js'
-import { type Generation, generate } from './generate.js'
+import { type Generated, type Generation, generate } from './generate.js'
 import { type Gradient, type GradientOptions, gradient } from './gradient.js'
 import { type Call, finish, forCall } from './job.js'
 import { type LoadOptions, loadFrozen } from './load.js'
@@ -118,20 +118,27 @@ export class T5 {
   }
 
   /**
-   * Makes an output for each query, greedily. One query in, one generation out; an array of queries gives an array, in its order, decoded in shared batches
-   * whatever prompts the rows have.
+   * Makes an output for each query: greedily, by beam search (`numBeams`) or by sampling (`doSample`). One query in, one generation out; an array of queries
+   * gives an array, in its order, decoded in shared batches whatever prompts and options the rows have. With `numReturnSequences` above 1 the result is always
+   * an array, and each query's outputs stand together in it, the best first. What a row gets does not depend on the others.
+   *
+   * Rejects with OPTION_*, PROMPT_*, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, DATA_ROW_INVALID, MODEL_NOT_FINITE, MODEL_DISPOSED, or the signal's reason.
    *
    * @example
    * await t5.generate('a warm, funny, engaging film', { prompt })
    * await t5.generate([{ input: 'a', prompt: reviews }, { input: 'b', prompt: intents }], { maxNewTokens: 8 })
+   * const [best, second] = await t5.generate('a', { numBeams: 4, numReturnSequences: 2 })
    */
   generate(many: readonly Query[], options?: GenerateOptions): Promise<Generation[]>
-  generate(one: Query, options?: GenerateOptions): Promise<Generation>
+  generate<const Q extends Query, const O extends GenerateOptions>(one: Q, options?: O): Promise<Generated<Q, O>>
   generate(queries: Query | readonly Query[], options?: GenerateOptions): Promise<Generation | Generation[]> {
     return this.#call(this.generate, (model, call) => generate(model, call, queries, options))
   }
 
-  /** The output of one query, token by token. Nothing starts before the first read; breaking out of the loop cancels the rest. */
+  /**
+   * The output of one query, token by token. Nothing starts before the first read; breaking out of the loop cancels the rest. With `numBeams` above 1 the
+   * output is known only at its end, and all pieces come then.
+   */
   stream(query: Query, options?: GenerateOptions): AsyncGenerator<Piece, void, undefined> {
     const site = captureCall(this.stream)
     const use = () => this.#use()

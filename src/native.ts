@@ -35,9 +35,27 @@ export interface NativePromptedRows {
   promptOfRow: Int32Array
 }
 
+/** What is left out is core's default, which is the API's. */
 export interface NativeGenerateOptions {
   maxNewTokens: number
   minNewTokens: number
+  numBeams?: number
+  lengthPenalty?: number
+  /** When a search with enough outputs ends: the API's true, false and 'never'. */
+  earlyStopping?: 'atOnce' | 'heuristic' | 'never'
+  numReturnSequences?: number
+  doSample?: boolean
+  temperature?: number
+  topK?: number
+  topP?: number
+  /** A row's random numbers are functions of the two. */
+  seed?: number
+  place?: number
+  repetitionPenalty?: number
+  noRepeatNgramSize?: number
+  /** Places in the call's `sequences`. */
+  badWords?: number
+  labels?: number
 }
 
 export interface NativeGeneration {
@@ -122,11 +140,13 @@ export interface NativeModelInfo {
 
 export interface NativeModel {
   readonly info: NativeModelInfo
+  /** Of each row its outputs, the best first. `onTokens` gets the tokens of each row's first output. */
   generate(
     rows: NativePromptedRows,
     options: NativeGenerateOptions[],
     onTokens?: (rows: Int32Array, tokens: Int32Array) => void,
-  ): NativeJob<NativeGeneration[]>
+    sequences?: TokenRows[],
+  ): NativeJob<NativeGeneration[][]>
   /** One Float32Array a row, a number a target token. */
   score(rows: NativePromptedRows, targets: TokenRows): NativeJob<Float32Array[]>
   /** rows x labels, row-major. */

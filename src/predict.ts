@@ -3,8 +3,10 @@ import type { Frozen } from './frozen.js'
 import { generateResolved } from './generate.js'
 import type { Call } from './job.js'
 import type { Scored } from './metrics/index.js'
+import { resolveGenerate } from './options/generate.js'
 import type { SoftPrompt } from './prompt.js'
 import { classifyRows, type EncodedLabel } from './score.js'
+import { encodeTexts, Sequences } from './sequences.js'
 
 /** Rows that cross to the native module at once: between two calls, texts are made and other work gets its turn. */
 const CHUNK = 512
@@ -15,7 +17,7 @@ const SLACK = 8
 /** The greedy output for every row. */
 export async function predictTexts(model: Frozen, call: Call, set: DataSet, prompt: SoftPrompt | null): Promise<string[]> {
   const maxNewTokens = Math.max(...set.targets.map((target) => target.length)) + SLACK
-  const options = { prompt, maxNewTokens, minNewTokens: 0, stop: [], signal: call.signal }
+  const options = encodeTexts(new Sequences(model), resolveGenerate({ prompt, maxNewTokens }))
   return inChunks(set.inputs, async (inputs) => {
     const generations = await generateResolved(
       model,

@@ -1,8 +1,9 @@
 import { OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import { isObject, show } from './options/check.js'
-import { checkGenerate, type GenerateOptions, type ResolvedGenerate, resolveGenerate } from './options/generate.js'
-import { type Ids, isIds, toInputIds } from './rows.js'
+import { type CheckedGenerate, checkGenerate, freshSeed, type GenerateOptions, resolveGenerate } from './options/generate.js'
+import { type Ids, isIds, requireTokenizer, toInputIds } from './rows.js'
+import { type EncodedGenerate, encodeTexts, Sequences } from './sequences.js'
 import { mapInSlices } from './time-slice.js'
 
 /** One input, and the options that are its own. */
@@ -13,7 +14,7 @@ export interface QueryRow extends GenerateOptions {
 export type Query = string | Ids | QueryRow
 
 /** A query that is ready to cross to the native module. */
-export interface ResolvedQuery extends ResolvedGenerate {
+export interface ResolvedQuery extends EncodedGenerate {
   ids: Int32Array
 }
 
@@ -24,18 +25,37 @@ export function isMany(queries: unknown): queries is readonly unknown[] {
 
 /** Checks everything about one or many queries; rows are named in messages where there are many. */
 export async function resolveQueries(model: Frozen, call: string, queries: unknown, options: unknown): Promise<ResolvedQuery[]> {
-  const ofCall = checkGenerate(call, options)
-  if (!isMany(queries)) return [resolveQuery(model, call, queries, ofCall, 'The query')]
-  return mapInSlices(queries, (query, row) => resolveQuery(model, call, query, ofCall, `Row ${row}`))
+  const resolver = new Resolver(model, call, checkGenerate(call, options))
+  if (!isMany(queries)) return [resolver.resolve(queries, 0, 'The query')]
+  return mapInSlices(queries, (query, row) => resolver.resolve(query, row, `Row ${row}`))
 }
 
-function resolveQuery(model: Frozen, call: string, query: unknown, ofCall: ReturnType<typeof checkGenerate>, where: string): ResolvedQuery {
-  if (typeof query === 'string' || isIds(query)) return { ...resolveGenerate(ofCall), ids: toInputIds(model, query, where) }
-  if (!isObject(query) || !('input' in query)) {
-    throw new OptionError('OPTION_INVALID', `${where} is ${show(query)}, but must be a string, token ids, or { input, ...options }.`)
+class Resolver {
+  readonly #sequences: Sequences
+
+  constructor(
+    private readonly model: Frozen,
+    private readonly call: string,
+    private readonly ofCall: CheckedGenerate,
+  ) {
+    this.#sequences = new Sequences(model)
+    ofCall.seed ??= freshSeed()
   }
-  const { input, ...own } = query
-  return { ...resolveGenerate(ofCall, checkGenerate(`${call} (${where.toLowerCase()})`, own)), ids: toInputIds(model, input, where) }
+
+  resolve(query: unknown, row: number, where: string): ResolvedQuery {
+    if (typeof query === 'string' || isIds(query)) return this.#with({}, query, row, where)
+    if (!isObject(query) || !('input' in query)) {
+      throw new OptionError('OPTION_INVALID', `${where} is ${show(query)}, but must be a string, token ids, or { input, ...options }.`)
+    }
+    const { input, ...own } = query
+    return this.#with(checkGenerate(`${this.call} (${where.toLowerCase()})`, own), input, row, where)
+  }
+
+  #with(own: CheckedGenerate, input: unknown, row: number, where: string): ResolvedQuery {
+    const resolved = resolveGenerate(this.ofCall, own, row)
+    if (resolved.stop.length > 0) requireTokenizer(this.model, "Option 'stop'")
+    return { ...encodeTexts(this.#sequences, resolved), ids: toInputIds(this.model, input, where) }
+  }
 }
 
 /** One signal for the whole call: an abort of any row's stops the batch that they share. */

@@ -42,7 +42,8 @@ export function requireTokenizer(model: Frozen, where: string): Tokenizer {
   throw new TokenizerError('TOKENIZER_MISSING', `${where} is text, but the model ${model.name} has no tokenizer. ${help}`)
 }
 
-function checkIds(model: Frozen, ids: Ids, where: string): Int32Array {
+/** Token ids that the model has embeddings for; TOKEN_OUT_OF_RANGE otherwise. */
+export function checkIds(model: Frozen, ids: Ids, where: string): Int32Array {
   const { vocabSize } = model.config
   const position = (ids as readonly number[]).findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize)
   if (position >= 0) {

@@ -3,6 +3,7 @@ import type { Frozen } from './frozen.js'
 import { type Call, finish } from './job.js'
 import { isMany, type ResolvedQuery, resolveQueries } from './query.js'
 import { promptedRows } from './rows.js'
+import { nativeOptions } from './sequences.js'
 import { firstStop, heldBack } from './stop.js'
 
 /** One token of an output. The texts of all pieces, joined, are the output's text; a token that adds none (such as </s>) has ''. */
@@ -16,6 +17,8 @@ export async function* stream(model: Frozen, call: Call, query: unknown, options
   if (isMany(query))
     throw new OptionError('OPTION_INVALID', 'stream takes one query; for several, call it once for each (they share batches).')
   const [resolved] = (await resolveQueries(model, 'stream', query, options)) as [ResolvedQuery]
+  if (resolved.numReturnSequences > 1)
+    throw new OptionError('OPTION_INVALID', "Option 'numReturnSequences': stream makes one output; use generate for several.")
   resolved.signal?.throwIfAborted()
 
   const leaving = new AbortController()
@@ -33,12 +36,12 @@ async function* tokenQueue(model: Frozen, call: Call, query: ResolvedQuery): Asy
   const waiting: number[] = []
   let wake = () => {}
   let ended = false
-  const options = [{ maxNewTokens: query.maxNewTokens, minNewTokens: query.minNewTokens }]
+  const { options, sequences } = nativeOptions([query])
   const onTokens = (_rows: Int32Array, tokens: Int32Array) => {
-    waiting.push(...tokens)
+    for (const token of tokens) waiting.push(token)
     wake()
   }
-  const done = finish(call, () => model.native.generate(promptedRows(model, [query]), options, onTokens)).finally(() => {
+  const done = finish(call, () => model.native.generate(promptedRows(model, [query]), options, onTokens, sequences)).finally(() => {
     ended = true
     wake()
   })

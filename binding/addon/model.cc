@@ -81,10 +81,15 @@ void deliverTokens(Napi::Env env, Jobs& jobs, JobId id, const std::vector<Token>
 // A call makes at most rows x maxNewTokens of them: none is ever dropped.
 constexpr size_t kAllTokens = static_cast<size_t>(-1);
 
-Napi::Array generationArray(Napi::Env env, const std::vector<Generation>& generations) {
-  Napi::Array array = Napi::Array::New(env, generations.size());
-  for (uint32_t i = 0; i < generations.size(); ++i) array.Set(i, generationObject(env, generations[i]));
-  return array;
+// An array of each row's generations.
+Napi::Array answersArray(Napi::Env env, const GenerateRequest::Answers& answers) {
+  Napi::Array rows = Napi::Array::New(env, answers.size());
+  for (uint32_t row = 0; row < answers.size(); ++row) {
+    Napi::Array generations = Napi::Array::New(env, answers[row].size());
+    for (uint32_t i = 0; i < answers[row].size(); ++i) generations.Set(i, generationObject(env, answers[row][i]));
+    rows.Set(row, generations);
+  }
+  return rows;
 }
 
 Napi::Function optionalFunction(const Napi::Value& value) {
@@ -145,7 +150,8 @@ Napi::Value Model::load(const Napi::CallbackInfo& info) {
 Napi::Value Model::generate(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Environment& environment = Environment::of(env);
-  GenerateRequest::Call call{.rows = promptedRows(info[0]), .options = generateOptions(info[1]), .onToken = {}};
+  GenerateRequest::Call call{
+      .rows = promptedRows(info[0]), .options = generateOptions(info[1], info[3]), .onToken = {}};
   expect(env, static_cast<int64_t>(call.options.size()) == call.rows.inputs.size(), "one set of options an input");
   const Napi::Function onTokens = optionalFunction(info[2]);
 
@@ -154,10 +160,9 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
     const auto tokens = std::make_shared<Events<Token>>(environment, id, kAllTokens, deliverTokens);
     call.onToken = [tokens](int64_t row, int32_t token) { tokens->push({static_cast<int32_t>(row), token}); };
   }
-  auto onDone = [&environment, id](std::exception_ptr failure, std::vector<Generation> generations) {
-    environment.settle(id, std::move(failure), [generations = std::move(generations)](Napi::Env e) -> Napi::Value {
-      return generationArray(e, generations);
-    });
+  auto onDone = [&environment, id](std::exception_ptr failure, GenerateRequest::Answers answers) {
+    environment.settle(id, std::move(failure),
+                       [answers = std::move(answers)](Napi::Env e) -> Napi::Value { return answersArray(e, answers); });
   };
   auto request = std::make_shared<GenerateRequest>(session_->model.executor, std::move(call), std::move(onDone));
   return launch(env, id, session_->thread, std::move(request));

@@ -1,6 +1,8 @@
 #include "addon/options.h"
 
 #include <initializer_list>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "addon/values.h"
@@ -60,6 +62,85 @@ OptimizerOptions optimizerOptions(const Napi::Object& object) {
   };
 }
 
+// The token rows that rows of a call refer to by number, each made into what core wants of it once.
+class SharedSequences {
+ public:
+  explicit SharedSequences(const Napi::Value& value) {
+    if (value.IsUndefined()) return;
+    expect(value.Env(), value.IsArray(), "sequences as an array of token rows");
+    const Napi::Array array = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) rows_.push_back(tokenRows(array.Get(i)));
+    words_.resize(rows_.size());
+    tries_.resize(rows_.size());
+  }
+
+  std::shared_ptr<const TokenSequences> words(const Napi::Object& object, const char* name) {
+    const TokenRows* rows = find(object, name);
+    if (!rows) return nullptr;
+    auto& words = words_[rows - rows_.data()];
+    if (words) return words;
+    auto made = std::make_shared<TokenSequences>();
+    for (int64_t i = 0; i < rows->size(); ++i) made->emplace_back(rows->row(i).begin(), rows->row(i).end());
+    return words = made;
+  }
+
+  std::shared_ptr<const TokenTrie> trie(const Napi::Object& object, const char* name) {
+    const TokenRows* rows = find(object, name);
+    if (!rows) return nullptr;
+    auto& trie = tries_[rows - rows_.data()];
+    if (trie) return trie;
+    auto made = std::make_shared<TokenTrie>();
+    for (int64_t i = 0; i < rows->size(); ++i) made->add(rows->row(i));
+    return trie = made;
+  }
+
+ private:
+  // Null: the object has no such field.
+  const TokenRows* find(const Napi::Object& object, const char* name) const {
+    if (object.Get(name).IsUndefined()) return nullptr;
+    const int64_t place = integerField(object, name);
+    expect(object.Env(), place >= 0 && place < std::ssize(rows_), std::string(name) + " as a place in sequences");
+    return &rows_[place];
+  }
+
+  std::vector<TokenRows> rows_;
+  std::vector<std::shared_ptr<const TokenSequences>> words_;
+  std::vector<std::shared_ptr<const TokenTrie>> tries_;
+};
+
+// What is left out keeps core's default: most rows set little.
+GenerateOptions rowOptions(const Napi::Object& object, SharedSequences& sequences) {
+  GenerateOptions options;
+  const auto has = [&](const char* name) { return !object.Get(name).IsUndefined(); };
+  const auto setInteger = [&](const char* name, auto& field) {
+    if (has(name)) field = static_cast<std::remove_reference_t<decltype(field)>>(integerField(object, name));
+  };
+  const auto setNumber = [&](const char* name, double& field) {
+    if (has(name)) field = numberField(object, name);
+  };
+  setInteger("maxNewTokens", options.maxNewTokens);
+  setInteger("minNewTokens", options.minNewTokens);
+  setInteger("numBeams", options.numBeams);
+  setNumber("lengthPenalty", options.lengthPenalty);
+  if (has("earlyStopping"))
+    options.earlyStopping = choiceField<EarlyStopping>(object, "earlyStopping",
+                                                       {{"atOnce", EarlyStopping::kAtOnce},
+                                                        {"heuristic", EarlyStopping::kHeuristic},
+                                                        {"never", EarlyStopping::kNever}});
+  setInteger("numReturnSequences", options.numReturnSequences);
+  if (has("doSample")) options.doSample = booleanField(object, "doSample");
+  setNumber("temperature", options.temperature);
+  setInteger("topK", options.topK);
+  setNumber("topP", options.topP);
+  setInteger("seed", options.seed);
+  setInteger("place", options.place);
+  setNumber("repetitionPenalty", options.repetitionPenalty);
+  setInteger("noRepeatNgramSize", options.noRepeatNgramSize);
+  options.badWords = sequences.words(object, "badWords");
+  options.labels = sequences.trie(object, "labels");
+  return options;
+}
+
 }  // namespace
 
 double numberField(const Napi::Object& object, const char* name) {
@@ -77,16 +158,15 @@ std::string textField(const Napi::Object& object, const char* name) {
   return text(object.Get(name), name);
 }
 
-std::vector<GenerateOptions> generateOptions(const Napi::Value& value) {
+std::vector<GenerateOptions> generateOptions(const Napi::Value& value, const Napi::Value& sequences) {
   expect(value.Env(), value.IsArray(), "generate's options as an array");
   const Napi::Array array = value.As<Napi::Array>();
+  SharedSequences shared(sequences);
   std::vector<GenerateOptions> options;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value row = array.Get(i);
     expect(value.Env(), row.IsObject(), "a row's options as an object");
-    const Napi::Object object = row.As<Napi::Object>();
-    options.push_back(
-        {.maxNewTokens = integerField(object, "maxNewTokens"), .minNewTokens = integerField(object, "minNewTokens")});
+    options.push_back(rowOptions(row.As<Napi::Object>(), shared));
   }
   return options;
 }

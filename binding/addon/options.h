@@ -9,7 +9,9 @@
 
 namespace softprompt {
 
-std::vector<GenerateOptions> generateOptions(const Napi::Value& value);  // an array
+// An array of a row's options each. Their `badWords` and `labels` are places in `sequences`, an array of token rows (or
+// undefined).
+std::vector<GenerateOptions> generateOptions(const Napi::Value& value, const Napi::Value& sequences);
 LossOptions lossOptions(const Napi::Value& value);
 TuneOptions tuneOptions(const Napi::Object& options);
 InitOptions initOptions(const Napi::Object& options);  // of a tuning run: `init` and `length`

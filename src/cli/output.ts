@@ -1,6 +1,11 @@
 /** The result, for people or programs; waits where the reader is slow. A reader that has gone (`| head`) ends the process quietly. */
-export async function print(text: string): Promise<void> {
-  if (!process.stdout.write(`${text}\n`)) await new Promise((resolve) => process.stdout.once('drain', resolve))
+export function print(text: string): Promise<void> {
+  return write(`${text}\n`)
+}
+
+/** As print, without a line's end. */
+export async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once('drain', resolve))
 }
 
 /** What is going on; never mixed with the result. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Piece, SoftPrompt, T5 } from '../../src/index.js'
+import type { Generation, Piece, SoftPrompt, T5 } from '../../src/index.js'
 import { failure, load, NANO, TINY, wavyPrompt } from './helpers.js'
 
 const TEXTS = ['play some jazz', 'x', 'what will the weather be like in the mountains on the second weekend of may']
@@ -14,6 +14,8 @@ beforeAll(async () => {
 })
 
 const options = { maxNewTokens: 12 }
+
+const ALL_TOKENS = Array.from({ length: 120 }, (_, id) => [id])
 
 describe('generate', () => {
   test('one in, one out; many in, many out; nothing in, nothing out', async () => {
@@ -111,7 +113,14 @@ describe('generate', () => {
     ['OPTION_INVALID', 'Row 1 is 7', (t5) => t5.generate([{ input: [1] }, 7] as never)],
     ['OPTION_INVALID', "Did you mean 'maxNewTokens'?", (t5) => t5.generate([5], { maxNewToken: 3 } as never)],
     ['OPTION_INVALID', 'generate (row 1) has no option', (t5) => t5.generate([{ input: [5] }, { input: [5], promt: null } as never])],
-    ['OPTION_UNSUPPORTED', 'numBeams', (t5) => t5.generate([5], { numBeams: 4 })],
+    ['OPTION_UNSUPPORTED', 'numBeams 1', (t5) => t5.generate([5], { numBeams: 4, doSample: true })],
+    ['TOKENIZER_MISSING', "'stop'", (t5) => t5.generate([5], { stop: ['x'] })],
+    ['TOKENIZER_MISSING', "'labels[0]'", (t5) => t5.generate([5], { labels: ['x'] })],
+    ['TOKEN_OUT_OF_RANGE', "'badWords[1]'", (t5) => t5.generate([5], { badWords: [[5], [120]] })],
+    ['OPTION_INVALID', 'entries 0 and 1', (t5) => t5.generate([5], { labels: [[5], [5, 1]] })],
+    ['OPTION_INVALID', '</s> in its middle', (t5) => t5.generate([5], { labels: [[5, 1, 6]] })],
+    ['OPTION_INVALID', 'the labels need 3', (t5) => t5.generate([5], { labels: [[5], [5, 6]], maxNewTokens: 2 })],
+    ['OPTION_INVALID', 'forbid every', (t5) => t5.generate([5], { badWords: ALL_TOKENS, minNewTokens: 1 })],
     ['PROMPT_WIDTH', '8 wide', (t5) => t5.generate([5], { prompt: wavyPrompt(2, 8) })],
     ['PROMPT_WIDTH', 'Row 1', (t5) => t5.generate([[5], { input: [5], prompt: wavyPrompt(2, 8) }])],
     [
@@ -151,6 +160,120 @@ describe('generate', () => {
   })
 })
 
+describe('several outputs', () => {
+  const query = [5, 6, 7, 1]
+
+  test('of one query are an array, the best first', async () => {
+    const all = await tiny.generate(query, { numBeams: 4, numReturnSequences: 3, maxNewTokens: 5, lengthPenalty: 0 })
+    expect(all).toHaveLength(3)
+    const [best] = await tiny.generate([query], { numBeams: 4, maxNewTokens: 5, lengthPenalty: 0 })
+    expect(all[0]!.tokens).toEqual(best!.tokens)
+    expect(all[0]!.logProb).toBeGreaterThanOrEqual(all[1]!.logProb)
+    expect(new Set(all.map(({ tokens }) => tokens.join())).size).toBe(3)
+  })
+
+  test('of several queries stand together, each as many as its row wants', async () => {
+    const rows = [{ input: query }, { input: [8, 1], doSample: true, seed: 1, numReturnSequences: 3 }, { input: query, numBeams: 2 }]
+    const all = await tiny.generate(rows, { maxNewTokens: 4 })
+    expect(all.map(({ usage }) => usage.inputTokens)).toEqual([4, 2, 2, 2, 4])
+    const alone = (await tiny.generate([rows[1]!], { maxNewTokens: 4 })).map(({ tokens }) => tokens)
+    expect(all.slice(1, 4).map(({ tokens }) => tokens)).toEqual(alone)
+  })
+})
+
+describe('sampling', () => {
+  const options = { doSample: true, maxNewTokens: 10, minNewTokens: 10, seed: 9 }
+  const tokensOf = (all: Generation[]) => all.map(({ tokens }) => [...tokens])
+
+  test('the same seed gives the same outputs, another one others', async () => {
+    const rows = [
+      [5, 1],
+      [5, 1],
+      [7, 8, 1],
+    ]
+    const once = tokensOf(await tiny.generate(rows, options))
+    expect(tokensOf(await tiny.generate(rows, options))).toEqual(once)
+    expect(once[0]).not.toEqual(once[1]) // the same input, at another place
+    expect(tokensOf(await tiny.generate(rows, { ...options, seed: 10 }))).not.toEqual(once)
+    expect(tokensOf([await tiny.generate(rows[0]!, options)])[0]).toEqual(once[0])
+  })
+
+  test("a row's own seed makes it independent of its place", async () => {
+    const own = { input: [5, 1], seed: 77 }
+    const [, , third] = await tiny.generate([[8, 1], [9, 1], own], options)
+    expect([...third!.tokens]).toEqual([...(await tiny.generate(own, options)).tokens])
+  })
+
+  test('without a seed it differs from call to call', async () => {
+    const draw = async () => [...(await tiny.generate([5, 1], { ...options, seed: undefined, temperature: 3 })).tokens]
+    expect(await draw()).not.toEqual(await draw())
+  })
+
+  test('follows the distribution', async () => {
+    const some = { doSample: true, maxNewTokens: 1, numReturnSequences: 4000, seed: 1, temperature: 0.7, topK: 12 } as const
+    const found = await tiny.generate([5, 6, 7, 1], some)
+    const scores = await tiny.score(ALL_TOKENS.map((target) => ({ input: [5, 6, 7, 1], target })))
+    const kept = scores
+      .map(({ logProb }, id) => ({ id, weight: Math.exp(logProb / 0.7) }))
+      .sort((a, b) => b.weight - a.weight)
+      .slice(0, 12)
+    const total = kept.reduce((sum, { weight }) => sum + weight, 0)
+    const statistic = kept.reduce((sum, { id, weight }) => {
+      const expected = (4000 * weight) / total
+      const count = found.filter(({ tokens }) => tokens[0] === id).length
+      return sum + (count - expected) ** 2 / expected
+    }, 0)
+    expect(statistic).toBeLessThan(31.3) // chi-squared of 11 degrees of freedom: one sample in 1,000 exceeds it
+    expect(found.every(({ tokens }) => kept.some(({ id }) => id === tokens[0]))).toBe(true)
+  })
+})
+
+describe('labels', () => {
+  const labels = ['music', 'weather', 'a restaurant', 'the naïve ☃']
+
+  test.each([{}, { numBeams: 4 }, { doSample: true, seed: 2, temperature: 3 }])('are all that comes out, %j', async (how) => {
+    const found = await nano.generate(TEXTS, { ...how, labels, prompt })
+    for (const { text, finishReason, tokens } of found) {
+      expect(labels).toContain(text)
+      expect([finishReason, tokens.at(-1)]).toEqual(['eos', 1])
+    }
+  })
+
+  test('beams rank them as classify does', async () => {
+    const beams = await nano.generate(TEXTS[0]!, { labels, numBeams: 4, numReturnSequences: 4, lengthPenalty: 0, prompt })
+    const { logProbs } = await nano.classify(TEXTS[0]!, { labels, prompt })
+    const ranked = labels.map((label, i) => ({ label, logProb: logProbs[i]! })).sort((a, b) => b.logProb - a.logProb)
+    expect(beams.map(({ text }) => text)).toEqual(ranked.map(({ label }) => label))
+    beams.forEach(({ logProb }, i) => {
+      expect(logProb).toBeCloseTo(ranked[i]!.logProb, 3)
+    })
+  })
+})
+
+test('bad words stay out', async () => {
+  const { tokens } = await tiny.generate([5, 1], { minNewTokens: 8, maxNewTokens: 8 })
+  const banned = [[tokens[0]!], [tokens[1]!, tokens[2]!]]
+  const without = await tiny.generate([5, 1], { minNewTokens: 8, maxNewTokens: 8, badWords: banned })
+  expect([...without.tokens]).not.toContain(tokens[0])
+  expect(` ${without.tokens.join(' ')} `).not.toContain(` ${banned[1]!.join(' ')} `)
+})
+
+test('an abort reaches beams and samples at once', async () => {
+  for (const how of [{ numBeams: 4 }, { doSample: true, numReturnSequences: 4 }]) {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const endless = tiny.generate(
+      [
+        [5, 1],
+        [6, 1],
+      ],
+      { ...how, minNewTokens: 1_000_000, maxNewTokens: 1_000_000, signal: controller.signal },
+    )
+    setTimeout(() => controller.abort(reason), 30)
+    expect(await failure(endless)).toBe(reason)
+  }
+})
+
 describe('stream', () => {
   const gather = async (pieces: AsyncIterable<Piece>) => {
     const all: Piece[] = []
@@ -186,6 +309,21 @@ describe('stream', () => {
     expect(await failure(aborted())).toBe(reason)
     expect(await failure(tiny.stream([5, 1], { signal: AbortSignal.abort(reason) }).next())).toBe(reason)
     expect((await tiny.generate([5, 1], { maxNewTokens: 2 })).tokens.length).toBeGreaterThan(0)
+  })
+
+  test('of beams, of samples and among labels is what generate gives', async () => {
+    for (const how of [{ numBeams: 3 }, { doSample: true, seed: 4 }, { labels: ['music', 'weather'] }]) {
+      const query = { input: TEXTS[0]!, prompt, maxNewTokens: 12, ...how }
+      const whole = await nano.generate(query)
+      const pieces = await gather(nano.stream(query))
+      expect(pieces.map((piece) => piece.token)).toEqual([...whole.tokens])
+      expect(pieces.map((piece) => piece.text).join('')).toBe(whole.text)
+    }
+  })
+
+  test('makes one output', async () => {
+    const options = { doSample: true, numReturnSequences: 2 }
+    expect(await failure(tiny.stream([5], options).next())).toMatchObject({ code: 'OPTION_INVALID' })
   })
 
   test('takes one query', async () => {

@@ -122,23 +122,10 @@ describe('options of generate', () => {
     const prompt = wavyPrompt(1, 8)
     const ofCall = checkGenerate('generate', { maxNewTokens: 5, prompt })
     expect(resolveGenerate(ofCall, checkGenerate('generate', { prompt: null }))).toMatchObject({ maxNewTokens: 5, prompt: null })
-    expect(resolveGenerate({})).toEqual({ prompt: null, maxNewTokens: 128, minNewTokens: 0, stop: [], signal: undefined })
-  })
-
-  test.each<GenerateOptions>([
-    { numBeams: 2 },
-    { doSample: true },
-    { numReturnSequences: 2 },
-    { repetitionPenalty: 1.2 },
-    { noRepeatNgramSize: 2 },
-    { badWords: ['no'] },
-    { labels: ['a', 'b'] },
-  ])('%j is not implemented, and refused', (options) => {
-    expect(() => checkGenerate('generate', options)).toThrow(expect.objectContaining({ code: 'OPTION_UNSUPPORTED' }))
-  })
-
-  test('their defaults are accepted', () => {
-    const defaults = {
+    expect(resolveGenerate({})).toEqual({
+      prompt: null,
+      maxNewTokens: 128,
+      minNewTokens: 0,
       numBeams: 1,
       lengthPenalty: 1,
       earlyStopping: false,
@@ -147,16 +134,64 @@ describe('options of generate', () => {
       temperature: 1,
       topK: 0,
       topP: 1,
-    }
-    expect(() => checkGenerate('generate', { ...defaults, repetitionPenalty: 1, noRepeatNgramSize: 0 })).not.toThrow()
+      seed: 0,
+      place: 0,
+      repetitionPenalty: 1,
+      noRepeatNgramSize: 0,
+      badWords: undefined,
+      labels: undefined,
+      stop: [],
+      signal: undefined,
+    })
   })
 
-  test.each([{ maxNewTokens: 0 }, { minNewTokens: -1 }, { temperature: 0 }, { topP: 2 }, { stop: [''] }, { prompt: 'p.safetensors' }])(
-    '%j is refused',
-    (options) => {
-      expect(() => checkGenerate('generate', options)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
-    },
-  )
+  test('a row draws by its place, or by a seed of its own', () => {
+    expect(resolveGenerate({ seed: 4 }, {}, 7)).toMatchObject({ seed: 4, place: 7 })
+    expect(resolveGenerate({ seed: 4 }, { seed: 5 }, 7)).toMatchObject({ seed: 5, place: 0 })
+  })
+
+  test.each<[string, GenerateOptions]>([
+    ['maxNewTokens', { maxNewTokens: 0 }],
+    ['minNewTokens', { minNewTokens: -1 }],
+    ['numBeams', { numBeams: 0 }],
+    ['numBeams', { numBeams: 1.5 }],
+    ['lengthPenalty', { lengthPenalty: Number.NaN }],
+    ['earlyStopping', { earlyStopping: 'always' as never }],
+    ['temperature', { temperature: 0 }],
+    ['temperature', { temperature: -1 }],
+    ['topK', { topK: -1 }],
+    ['topP', { topP: 2 }],
+    ['topP', { topP: 0 }],
+    ['seed', { seed: -1 }],
+    ['repetitionPenalty', { repetitionPenalty: 0 }],
+    ['noRepeatNgramSize', { noRepeatNgramSize: -2 }],
+    ['badWords[1]', { badWords: ['a', ''] }],
+    ['badWords', { badWords: 'a' as never }],
+    ['labels', { labels: [] }],
+    ['labels[0]', { labels: [[]] }],
+    ['labels[0]', { labels: [{}] as never }],
+    ['stop[0]', { stop: [''] }],
+    ['prompt', { prompt: 'p.safetensors' as never }],
+  ])("'%s': %j is refused", (name, options) => {
+    const error = expect.objectContaining({ code: 'OPTION_INVALID', message: expect.stringContaining(`'${name}'`) })
+    expect(() => checkGenerate('generate', options)).toThrow(error)
+  })
+
+  test.each<[string, string, GenerateOptions]>([
+    ['OPTION_INVALID', 'at most numBeams (2)', { numBeams: 2, numReturnSequences: 3 }],
+    ['OPTION_INVALID', 'unless doSample is true', { numReturnSequences: 2 }],
+    ['OPTION_UNSUPPORTED', 'do not go together', { numBeams: 2, doSample: true }],
+    ['OPTION_INVALID', "'labels'", { labels: ['a', 'b'], stop: ['x'] }],
+    ['OPTION_INVALID', 'the number of labels (2)', { labels: ['a', 'b'], numBeams: 4, numReturnSequences: 3 }],
+  ])('%s: %s', (code, message, options) => {
+    expect(() => resolveGenerate(checkGenerate('generate', options))).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) }),
+    )
+  })
+
+  test('an empty list of bad words or stop texts is none', () => {
+    expect(resolveGenerate(checkGenerate('generate', { badWords: [], stop: [] }))).toMatchObject({ badWords: [], stop: [] })
+  })
 
   test('minNewTokens may not exceed maxNewTokens', () => {
     expect(() => resolveGenerate({ minNewTokens: 9, maxNewTokens: 8 })).toThrow(/minNewTokens.*at most maxNewTokens \(8\)/)

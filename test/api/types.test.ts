@@ -2,6 +2,7 @@ import { describe, expectTypeOf, test } from 'vitest'
 import type {
   Classification,
   Evaluation,
+  GenerateOptions,
   Generation,
   Gradient,
   Piece,
@@ -29,10 +30,18 @@ describe('one in, one out; many in, many out', () => {
       rows: () => t5.generate([{ input: 'a', prompt }, 'b', [1, 2]]),
       none: () => t5.generate([]),
       readonlyRows: (rows: readonly Query[]) => t5.generate(rows),
+      options: (options: GenerateOptions) => t5.generate('a', options),
+      explicitOne: () => t5.generate('a', { numReturnSequences: 1 }),
+      several: () => t5.generate('a', { numBeams: 4, numReturnSequences: 2 }),
+      severalOfTheRow: () => t5.generate({ input: 'a', numReturnSequences: 2 }, { numBeams: 4 }),
+      unknown: (n: number) => t5.generate('a', { doSample: true, numReturnSequences: n }),
     }
     type Result<K extends keyof typeof calls> = Awaited<ReturnType<(typeof calls)[K]>>
     expectTypeOf<Result<'text' | 'ids' | 'typed' | 'row'>>().toEqualTypeOf<Generation>()
     expectTypeOf<Result<'texts' | 'rows' | 'none' | 'readonlyRows'>>().toEqualTypeOf<Generation[]>()
+    expectTypeOf<Result<'options' | 'explicitOne'>>().toEqualTypeOf<Generation>()
+    expectTypeOf<Result<'several' | 'severalOfTheRow'>>().toEqualTypeOf<Generation[]>()
+    expectTypeOf<Result<'unknown'>>().toEqualTypeOf<Generation | Generation[]>()
     expectTypeOf<Generation['tokens']>().toEqualTypeOf<Int32Array>()
     expectTypeOf<Generation['finishReason']>().toEqualTypeOf<'eos' | 'length' | 'stop'>()
   })

@@ -48,7 +48,9 @@ describe('usage', () => {
     [['tune', ...tiny, '--train', data, '--out', join(folder, 'x'), '--steps', 'many'], 'integer'],
     [['tune', ...tiny, '--train', data, '--out', join(folder, 'x'), '--steps', '0'], "Option 'steps' is 0"],
     [['tune', ...tiny, '--train', data, '--out', join(folder, 'x'), '--init', 'zeros'], 'labels:a,b'],
-    [['generate', ...tiny, '--num-beams', '4', 'text'], 'OPTION_UNSUPPORTED'],
+    [['generate', ...nano, '--num-beams', '4', '--do-sample', 'text'], 'OPTION_UNSUPPORTED'],
+    [['generate', ...nano, '--num-return-sequences', '4', 'text'], 'at most numBeams'],
+    [['generate', ...nano, '--early-stopping', 'soon', 'text'], 'true, false or never'],
   ])('%j ends with code 2', async (args, message) => {
     const { code, stdout, stderr } = await cli(args)
     expect([code, stdout]).toEqual([2, ''])
@@ -160,6 +162,48 @@ describe('generate', () => {
       finishReason: expect.stringMatching(/eos|length/),
       usage: expect.any(Object),
     })
+  })
+})
+
+describe('ways to decode', () => {
+  const run = async (...flags: string[]) => {
+    const { code, stdout, stderr } = await cli(['generate', ...nano, '--max-new-tokens', '6', ...flags, 'play some jazz', 'will it rain'])
+    expect([code, stderr]).toEqual([0, ''])
+    return stdout
+  }
+
+  test('several outputs for each input, with it in the JSON', async () => {
+    const lines = jsonLines(await run('--num-beams', '3', '--num-return-sequences', '2', '--length-penalty', '0.5', '--json'))
+    expect(lines.map(({ input }) => input)).toEqual(['play some jazz', 'play some jazz', 'will it rain', 'will it rain'])
+    expect(lines[0]!.tokens).not.toEqual(lines[1]!.tokens)
+  })
+
+  test('samples that a seed fixes, whether TEXT or stdin', async () => {
+    const flags = ['--do-sample', '--temperature', '1.5', '--top-k', '50', '--top-p', '0.9', '--seed', '3']
+    const once = await run(...flags)
+    expect(await run(...flags)).toBe(once)
+    const { stdout } = await cli(['generate', ...nano, '--max-new-tokens', '6', ...flags], { stdin: 'play some jazz\nwill it rain' })
+    expect(stdout).toBe(once)
+  })
+
+  test('labels, penalties and bad words', async () => {
+    const labels = (await run('--labels', 'music,weather')).trim().split('\n')
+    for (const label of labels) expect(['music', 'weather']).toContain(label)
+    await run('--repetition-penalty', '1.3', '--no-repeat-ngram-size', '2', '--bad-words', 'jazz,rain', '--min-new-tokens', '3')
+  })
+
+  test('--stream shows the same, and --stop ends it too', async () => {
+    const whole = await run('--min-new-tokens', '6')
+    expect(await run('--min-new-tokens', '6', '--stream')).toBe(whole)
+    const stop = ['--min-new-tokens', '6', '--stop', whole.slice(3, 5)]
+    expect(await run(...stop, '--stream')).toBe(await run(...stop))
+  })
+
+  test('--help says what each is for', async () => {
+    const { stdout } = await cli(['generate', '--help'])
+    for (const flag of ['--num-beams', '--do-sample', '--top-p', '--labels', '--num-return-sequences', '--stream', '--stop']) {
+      expect(stdout).toContain(flag)
+    }
   })
 })
 

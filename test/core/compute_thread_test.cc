@@ -103,8 +103,8 @@ class Shared final : public Task {
  public:
   Shared(Journal& journal, std::string name, bool faulty, OnSettled onSettled)
       : Task(TaskKind::kRequest, std::move(onSettled)), journal_(journal), name_(std::move(name)), faulty_(faulty) {}
-  bool absorb(Task& other) override {
-    with_.push_back(dynamic_cast<Shared*>(&other));
+  bool absorb(const std::shared_ptr<Task>& other) override {
+    with_.push_back(dynamic_cast<Shared*>(other.get()));
     return true;
   }
   bool step(YieldPoint& yieldPoint) override {

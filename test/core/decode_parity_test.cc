@@ -63,7 +63,11 @@ PromptedRows plainAndPrompted(const fixture::Answers& answers) {
 }
 
 std::vector<Generation> decode(Executor& model, const PromptedRows& rows, softprompt::YieldPoint& yieldPoint) {
-  return generate(model, rows, std::vector<GenerateOptions>(rows.inputs.size(), {kNewTokens, 0}), yieldPoint);
+  std::vector<Generation> firsts;
+  for (auto& answers :
+       generate(model, rows, std::vector<GenerateOptions>(rows.inputs.size(), {kNewTokens, 0}), yieldPoint))
+    firsts.push_back(answers.at(0));
+  return firsts;
 }
 
 // float32 [rows, T, V] -> the log-probability of each target token of `row`.

@@ -3,6 +3,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -48,7 +49,7 @@ PromptedRows rowAlone(const PromptedRows& rows, int64_t row) {
 std::vector<Generation> decode(check::SmallExecutor& model, const PromptedRows& rows,
                                const std::vector<GenerateOptions>& options, int64_t maxBatch = 64) {
   softprompt::NeverYields never;
-  return generate(model, rows, options, never, {}, maxBatch);
+  return check::firsts(generate(model, rows, options, never, {}, maxBatch));
 }
 
 TokenRows tokensOf(const std::vector<Generation>& answers) {
@@ -124,7 +125,7 @@ TEST(generate_tells_tokens_in_order) {
   softprompt::NeverYields never;
   const auto onToken = [&](int64_t row, int32_t token) { told[row].push_back(token); };
   const std::vector<Generation> answers =
-      generate(model, rows, std::vector<GenerateOptions>(20, {12, 0}), never, onToken, 6);
+      check::firsts(generate(model, rows, std::vector<GenerateOptions>(20, {12, 0}), never, onToken, 6));
   for (size_t row = 0; row < 20; ++row) CHECK(told[row] == answers[row].tokens);
 }
 
@@ -172,13 +173,12 @@ TEST(generate_checks_every_row_before_it_starts) {
 
 TEST(choose_takes_the_lowest_of_equal_logits) {
   const at::Tensor logits = at::tensor({0.f, 3.f, 3.f, 1.f, 5.f, 5.f, 2.f, 5.f}).view({2, 4});
-  const softprompt::Choice choice = softprompt::chooseGreedy(logits, {true, true}, 1);
-  CHECK(choice.tokens == (std::vector<int64_t>{1, 0}));
-  const softprompt::Choice kept = softprompt::chooseGreedy(logits, {false, false}, 1);
-  CHECK(kept.tokens == (std::vector<int64_t>{2, 0}));
-  CHECK_EQ(kept.logProbs[0], choice.logProbs[0]);  // what is forbidden takes part in the sum all the same
+  const at::Tensor logProbs = at::log_softmax(logits, 1);
+  const auto chosen = softprompt::chooseGreedy(logits, logProbs);
+  CHECK_EQ(chosen[0][0].token, 1);
+  CHECK_EQ(chosen[1][0].token, 0);
   const double sum = 1 + 2 * std::exp(3.0) + std::exp(1.0);
-  CHECK(std::abs(choice.logProbs[0] - (3 - std::log(sum))) < 1e-6);
+  CHECK(std::abs(chosen[0][0].logProb - (3 - std::log(sum))) < 1e-6);
 }
 
 TEST(generate_names_the_row_whose_logits_are_not_finite) {

@@ -33,6 +33,13 @@ GenerateRequest::Call call(int64_t rows, int32_t first, bool prompted, int64_t m
   return made;
 }
 
+// One that nobody waits for.
+GenerateRequest::Call endless(int32_t first, int64_t rows = 1) {
+  auto made = call(rows, first, false, 1'000'000);
+  for (GenerateOptions& options : made.options) options.minNewTokens = 1'000'000;
+  return made;
+}
+
 struct Pending {
   std::shared_ptr<GenerateRequest> task;
   std::shared_ptr<Tokens> told = std::make_shared<Tokens>();  // by onToken
@@ -45,10 +52,10 @@ Pending request(const std::unique_ptr<Executor>& model, GenerateRequest::Call gi
   pending.result = promise->get_future().share();
   pending.told->resize(given.rows.inputs.size());
   given.onToken = [told = pending.told](int64_t row, int32_t token) { (*told)[row].push_back(token); };
-  const auto onDone = [promise](std::exception_ptr failure, std::vector<Generation> generations) {
+  const auto onDone = [promise](std::exception_ptr failure, const GenerateRequest::Answers& answers) {
     if (failure) return promise->set_exception(failure);
     Tokens tokens;
-    for (const Generation& generation : generations) tokens.push_back(generation.tokens);
+    for (const auto& row : answers) tokens.push_back(row.at(0).tokens);
     promise->set_value(tokens);
   };
   pending.task = std::make_shared<GenerateRequest>(model, std::move(given), onDone);
@@ -108,13 +115,93 @@ TEST(scheduler_aCallWhosePromptIsTooWideFailsAlone) {
   }
 }
 
-TEST(scheduler_aBatchHasAtMost64Rows) {
+TEST(scheduler_aBatchHasAtMost64Lanes) {
   const std::unique_ptr<Executor> model = std::make_unique<check::SmallExecutor>();
   const std::unique_ptr<Executor> other = std::make_unique<check::SmallExecutor>();
-  GenerateRequest first(model, call(40, 5, false), {}), more(model, call(25, 6, false), {}),
-      few(model, call(24, 7, false), {}), one(model, call(1, 8, false), {}), foreign(other, call(1, 8, false), {});
-  CHECK(!first.absorb(more));
-  CHECK(!first.absorb(foreign));
-  CHECK(first.absorb(few));
-  CHECK(!first.absorb(one));
+  const auto make = [](const std::unique_ptr<Executor>& of, GenerateRequest::Call given) {
+    return std::make_shared<GenerateRequest>(of, std::move(given), GenerateRequest::OnDone());
+  };
+  auto wide = call(6, 9, false);
+  for (GenerateOptions& options : wide.options) options.numBeams = 4;
+  const auto first = make(model, call(40, 5, false));
+  CHECK(!first->absorb(make(model, call(25, 6, false))));
+  CHECK(first->absorb(make(model, wide)));  // 40 + 24
+  CHECK(!first->absorb(make(model, call(1, 8, false))));
+  CHECK(!make(model, call(1, 5, false))->absorb(make(other, call(1, 8, false))));
+}
+
+// Tokens told by now, of the first row.
+size_t toldBy(const Pending& pending) {
+  return (*pending.told)[0].size();
+}
+
+TEST(scheduler_callsAndWorkTakeTurnsTokenByToken) {
+  const std::unique_ptr<Executor> model = std::make_unique<check::SmallExecutor>();
+  ComputeThread thread({});
+  const Pending one = request(model, endless(5));
+  std::vector<size_t> seen;
+  std::promise<void> done;
+  thread.submit(std::make_shared<FunctionTask>(
+      TaskKind::kWork,
+      [&](YieldPoint& yieldPoint) {
+        if (seen.empty()) thread.submit(one.task);
+        yieldPoint.pause();  // between layers
+        seen.push_back(toldBy(one));
+        return seen.size() < 6;
+      },
+      [&](std::exception_ptr) { done.set_value(); }));
+  done.get_future().wait();
+  thread.cancel(*one.task);
+  CHECK_EQ(seen[0], size_t{1});
+  for (size_t i = 1; i < seen.size(); ++i) CHECK(seen[i] > seen[i - 1] && seen[i] <= seen[i - 1] + 2);
+}
+
+TEST(scheduler_aLaterCallDoesNotWaitForALongOne) {
+  const std::unique_ptr<Executor> model = std::make_unique<check::SmallExecutor>();
+  ComputeThread thread({});
+  const Pending longOne = request(model, endless(5));
+  thread.submit(longOne.task);
+  CHECK_EQ(alone(thread, model, call(1, 6, false)).size(), size_t{1});  // or it hangs
+  thread.cancel(*longOne.task);
+}
+
+TEST(scheduler_cancelledCallsLeaveTheirBatch) {
+  auto small = std::make_unique<check::SmallExecutor>();
+  check::SmallExecutor& network = *small;
+  const std::unique_ptr<Executor> model = std::move(small);
+  ComputeThread thread({});
+  auto other = call(1, 6, false, 30);
+  other.options[0].minNewTokens = 30;
+  const Pending stays = request(model, other);
+  Pending leaves;
+  auto left = std::make_shared<std::promise<Tokens>>();
+  leaves.result = left->get_future().share();
+  auto given = endless(5, 40);
+  given.onToken = [&](int64_t, int32_t) { thread.cancel(*leaves.task); };  // by its first token
+  leaves.task = std::make_shared<GenerateRequest>(
+      model, given, [left](std::exception_ptr, const GenerateRequest::Answers&) { left->set_value({}); });
+  runTogether(thread, {leaves, stays});
+  CHECK_EQ(stays.result.get()[0].size(), size_t{30});
+  CHECK(network.stepped <= 2 * 41 + 30);  // and not 30 tokens of all 41 rows
+}
+
+TEST(scheduler_aCallOfABatchIsDoneWhenItsOwnRowsAre) {
+  const std::unique_ptr<Executor> model = std::make_unique<check::SmallExecutor>();
+  ComputeThread thread({});
+  const Pending longOne = request(model, endless(5)), shortOne = request(model, call(2, 6, true, 3));
+  std::promise<void> entered, release;
+  thread.submit(std::make_shared<FunctionTask>(
+      TaskKind::kRequest,
+      [&](YieldPoint&) {
+        entered.set_value();
+        release.get_future().wait();
+        return false;
+      },
+      [](std::exception_ptr) {}));
+  entered.get_future().wait();
+  thread.submit(longOne.task);
+  thread.submit(shortOne.task);
+  release.set_value();
+  CHECK_EQ(shortOne.result.get().size(), size_t{2});  // or it hangs
+  thread.cancel(*longOne.task);
 }

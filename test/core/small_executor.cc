@@ -38,6 +38,12 @@ at::Tensor uniform(std::mt19937& random, at::IntArrayRef shape, double scale) {
   return values;
 }
 
+std::vector<softprompt::Generation> firsts(const std::vector<std::vector<softprompt::Generation>>& answers) {
+  std::vector<softprompt::Generation> firsts;
+  for (const auto& row : answers) firsts.push_back(row.at(0));
+  return firsts;
+}
+
 SmallExecutor::SmallExecutor(uint64_t seed, at::ScalarType dtype) {
   config_.dModel = 8;
   config_.vocabSize = 24;

@@ -7,12 +7,16 @@
 #include <utility>
 #include <vector>
 
+#include "core/generate/generate.h"
 #include "core/t5/executor.h"
 
 namespace check {
 
 // float32 in [-scale, scale), the same on every platform.
 at::Tensor uniform(std::mt19937& random, at::IntArrayRef shape, double scale);
+
+// The first output of each row.
+std::vector<softprompt::Generation> firsts(const std::vector<std::vector<softprompt::Generation>>& answers);
 
 class SmallExecutor final : public softprompt::Executor {
  public:

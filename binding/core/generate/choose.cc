@@ -1,39 +1,40 @@
 #include "core/generate/choose.h"
 
-#include <ATen/ops/log_softmax.h>
-#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/topk.h>
 
 #include <algorithm>
 #include <limits>
-
-#include "core/generate/rows.h"
+#include <tuple>
 
 namespace softprompt {
 namespace {
 
-// `logits` with `eos` at minus infinity where it is forbidden; the same tensor where it nowhere is.
-at::Tensor withoutForbidden(const at::Tensor& logits, const std::vector<bool>& mayEnd, int64_t eos) {
-  std::vector<int64_t> forbidden;
-  for (size_t b = 0; b < mayEnd.size(); ++b)
-    if (!mayEnd[b]) forbidden.push_back(static_cast<int64_t>(b));
-  if (forbidden.empty()) return logits;
-  at::Tensor allowed = logits.clone();
-  allowed.select(1, eos).index_fill_(0, indexTensor(forbidden, logits.device()),
-                                     -std::numeric_limits<double>::infinity());
-  return allowed;
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+
+// tokens, scores and logProbs: [lanes, n], in the order of the candidates.
+std::vector<std::vector<Candidate>> candidates(const at::Tensor& tokens, const at::Tensor& scores,
+                                               const at::Tensor& logProbs) {
+  const at::Tensor tokensHere = tokens.cpu(), scoresHere = scores.cpu(), logProbsHere = logProbs.cpu();
+  const int64_t* token = tokensHere.const_data_ptr<int64_t>();
+  const float* score = scoresHere.const_data_ptr<float>();
+  const float* logProb = logProbsHere.const_data_ptr<float>();
+  std::vector<std::vector<Candidate>> all(tokens.size(0));
+  for (std::vector<Candidate>& lane : all)
+    for (int64_t i = 0; i < tokens.size(1); ++i, ++token, ++score, ++logProb)
+      if (*score != kForbidden) lane.push_back({static_cast<int32_t>(*token), *score, *logProb});
+  return all;
 }
 
 }  // namespace
 
-Choice chooseGreedy(const at::Tensor& logits, const std::vector<bool>& mayEnd, int64_t eos) {
-  const at::Tensor raw = logits.to(at::kFloat);
-  const at::Tensor tokens = withoutForbidden(raw, mayEnd, eos).argmax(1);  // [B]; the first of equal ones
-  const at::Tensor logProbs = at::log_softmax(raw, 1).gather(1, tokens.unsqueeze(1)).squeeze(1);
-  const at::Tensor tokensHere = tokens.cpu(), logProbsHere = logProbs.cpu();
-  Choice choice;
-  choice.tokens.assign(tokensHere.const_data_ptr<int64_t>(), tokensHere.const_data_ptr<int64_t>() + tokens.numel());
-  choice.logProbs.assign(logProbsHere.const_data_ptr<float>(), logProbsHere.const_data_ptr<float>() + tokens.numel());
-  return choice;
+std::vector<std::vector<Candidate>> chooseGreedy(const at::Tensor& scores, const at::Tensor& logProbs) {
+  const at::Tensor tokens = scores.argmax(1, /*keepdim=*/true);  // the first of equal ones
+  return candidates(tokens, scores.gather(1, tokens), logProbs.gather(1, tokens));
+}
+
+std::vector<std::vector<Candidate>> chooseBest(const at::Tensor& scores, const at::Tensor& logProbs, int64_t count) {
+  const auto [best, tokens] = at::topk(scores, std::min(count, scores.size(1)), 1);
+  return candidates(tokens, best, logProbs.gather(1, tokens));
 }
 
 }  // namespace softprompt

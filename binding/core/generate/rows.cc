@@ -47,16 +47,19 @@ int64_t encoderLength(const PromptedRows& rows, int64_t row) {
 }
 
 std::vector<std::vector<int64_t>> batchesByLength(const PromptedRows& rows, std::vector<int64_t> which,
-                                                  int64_t maxBatch) {
+                                                  int64_t maxBatch, const std::vector<int64_t>& lanes) {
   std::stable_sort(which.begin(), which.end(),
                    [&](int64_t a, int64_t b) { return encoderLength(rows, a) > encoderLength(rows, b); });
   std::vector<std::vector<int64_t>> batches;
-  int64_t limit = 0;  // rows of the batch being filled; its first row is its longest
+  int64_t limit = 0, used = 0;  // lanes of the batch being filled; its first row is its longest
   for (const int64_t row : which) {
-    if (batches.empty() || std::ssize(batches.back()) == limit) {
+    const int64_t wanted = lanes.empty() ? 1 : lanes[row];
+    if (batches.empty() || used + wanted > limit) {
       limit = std::clamp<int64_t>(kMaxBatchPositions / encoderLength(rows, row), 1, maxBatch);
+      used = 0;
       batches.emplace_back();
     }
+    used += wanted;
     batches.back().push_back(row);
   }
   return batches;
@@ -71,6 +74,12 @@ at::Tensor indexTensor(const std::vector<int64_t>& values, at::Device device) {
   at::Tensor index = at::empty({static_cast<int64_t>(values.size())}, at::kLong);
   std::copy(values.begin(), values.end(), index.data_ptr<int64_t>());
   return index.to(device);
+}
+
+at::Tensor floatTensor(const std::vector<float>& values, at::Device device) {
+  at::Tensor tensor = at::empty({static_cast<int64_t>(values.size())}, at::kFloat);
+  std::copy(values.begin(), values.end(), tensor.data_ptr<float>());
+  return tensor.to(device);
 }
 
 }  // namespace softprompt

@@ -7,9 +7,9 @@ namespace softprompt {
 
 namespace {
 
-constexpr int64_t kMaxBatch = 64;  // rows
+constexpr int64_t kMaxLanes = 64;
 
-void append(PromptedRows& all, const PromptedRows& more) {
+void appendRows(PromptedRows& all, const PromptedRows& more) {
   const auto offset = static_cast<int32_t>(all.prompts.size());
   for (int64_t i = 0; i < more.inputs.size(); ++i) all.inputs.append(more.inputs.row(i));
   all.prompts.insert(all.prompts.end(), more.prompts.begin(), more.prompts.end());
@@ -19,50 +19,78 @@ void append(PromptedRows& all, const PromptedRows& more) {
 }  // namespace
 
 GenerateRequest::GenerateRequest(const std::unique_ptr<Executor>& model, Call call, OnDone onDone)
-    : Task(TaskKind::kRequest,
-           [this, onDone = std::move(onDone)](std::exception_ptr failure) {
-             onDone(std::move(failure), std::move(generations_));
-           }),
+    : Task(TaskKind::kRequest, [this, onDone = std::move(onDone)](
+                                   std::exception_ptr failure) { onDone(std::move(failure), std::move(answers_)); }),
       model_(model),
       call_(std::move(call)),
+      rowsLeft_(size()),
       delivered_(size()) {}
 
-bool GenerateRequest::absorb(Task& other) {
-  auto* request = dynamic_cast<GenerateRequest*>(&other);
+int64_t GenerateRequest::lanes() const {
+  int64_t lanes = 0;
+  for (const GenerateOptions& options : call_.options) lanes += lanesOf(options);
+  return lanes;
+}
+
+bool GenerateRequest::absorb(const std::shared_ptr<Task>& other) {
+  auto request = std::dynamic_pointer_cast<GenerateRequest>(other);
   if (!request || &request->model_ != &model_) return false;
-  int64_t rows = size() + request->size();
-  for (const auto* companion : companions_) rows += companion->size();
-  if (rows > kMaxBatch) return false;
-  companions_.push_back(request);
+  int64_t sum = lanes() + request->lanes();
+  for (const auto& one : absorbed_) sum += one->lanes();
+  if (sum > kMaxLanes) return false;
+  absorbed_.push_back(std::move(request));
   return true;
 }
 
-// The calls of this request and its companions as one, and where each of its rows comes from.
-GenerateRequest::Call GenerateRequest::batch(std::vector<Place>& places) {
-  Call all;
-  const auto add = [&](GenerateRequest* request) {
-    append(all.rows, request->call_.rows);
-    all.options.insert(all.options.end(), request->call_.options.begin(), request->call_.options.end());
-    for (int64_t row = 0; row < request->size(); ++row) places.push_back({request, row});
-    request->made_.assign(request->size(), 0);
-  };
-  add(this);
-  for (auto* companion : companions_) add(companion);
-  return all;
+bool GenerateRequest::step(YieldPoint& yieldPoint) {
+  try {
+    if (!run_) begin();
+    dropSettled();
+    const bool more = run_->decoding->step(yieldPoint);
+    collect();
+    if (!more) run_.reset();
+    return more;
+  } catch (...) {
+    run_.reset();  // the next step, if there is one, begins anew, and alone
+    throw;
+  }
 }
 
-bool GenerateRequest::step(YieldPoint& yieldPoint) {
-  std::vector<Place> places;
-  const Call all = batch(places);
-  companions_.clear();
-  auto generations = generate(
-      *model_, all.rows, all.options, yieldPoint,
-      [&](int64_t row, int32_t token) { places[row].request->deliver(places[row].row, token); }, kMaxBatch);
-  for (const auto& place : places) place.request->generations_.resize(place.request->size());
-  for (size_t i = 0; i < places.size(); ++i) {
-    places[i].request->generations_[places[i].row] = std::move(generations[i]);
+void GenerateRequest::begin() {
+  run_ = std::make_unique<Run>();
+  run_->companions = std::exchange(absorbed_, {});
+  Call all;
+  append(*this, all);
+  for (const auto& companion : run_->companions) append(*companion, all);
+  run_->decoding = std::make_unique<Decoding>(
+      *model_, std::move(all.rows), std::move(all.options),
+      [places = run_->places](int64_t row, int32_t token) { places[row].request->deliver(places[row].row, token); },
+      kMaxLanes);
+}
+
+void GenerateRequest::append(GenerateRequest& request, Call& all) {
+  appendRows(all.rows, request.call_.rows);
+  all.options.insert(all.options.end(), request.call_.options.begin(), request.call_.options.end());
+  for (int64_t row = 0; row < request.size(); ++row) run_->places.push_back({&request, row});
+  request.answers_.assign(request.size(), {});
+  request.made_.assign(request.size(), 0);
+  request.rowsLeft_ = request.size();
+}
+
+void GenerateRequest::dropSettled() {
+  for (size_t i = 0; i < run_->places.size(); ++i)
+    if (run_->places[i].request->settled()) run_->decoding->drop(static_cast<int64_t>(i));
+}
+
+void GenerateRequest::collect() {
+  for (size_t i = 0; i < run_->places.size(); ++i) {
+    Place& place = run_->places[i];
+    if (place.isCollected || !run_->decoding->isDone(static_cast<int64_t>(i))) continue;
+    place.isCollected = true;
+    if (place.request->settled()) continue;  // its answers are gone with it
+    place.request->answers_[place.row] = std::move(run_->decoding->answers[i]);
+    --place.request->rowsLeft_;
   }
-  return false;
 }
 
 // A second run, after one that was shared and failed, repeats tokens: those are not handed on again.

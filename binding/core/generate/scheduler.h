@@ -10,8 +10,8 @@
 
 namespace softprompt {
 
-// One call of generate as a task. Where it runs first of several that wait, it takes those along that fit into its
-// batch; results and tokens go back to each.
+// One call of generate as a task whose steps are tokens. Where it runs first of several that wait, it takes those along
+// that fit into its batch; results and tokens go back to each. Rows of calls that were cancelled leave the batch.
 class GenerateRequest final : public Task {
  public:
   struct Call {
@@ -19,31 +19,47 @@ class GenerateRequest final : public Task {
     std::vector<GenerateOptions> options;  // one a row
     OnToken onToken;                       // rows are the call's own; may be empty
   };
-  using OnDone = std::function<void(std::exception_ptr failure, std::vector<Generation> generations)>;
+  using Answers = std::vector<std::vector<Generation>>;  // of each row
+  using OnDone = std::function<void(std::exception_ptr failure, Answers answers)>;
 
   // `model` is where the executor is by the time that the request runs, on the compute thread.
   GenerateRequest(const std::unique_ptr<Executor>& model, Call call, OnDone onDone);
 
   bool step(YieldPoint& yieldPoint) override;
-  bool absorb(Task& other) override;
+  bool isLong() const override { return true; }
+  bool absorb(const std::shared_ptr<Task>& other) override;
+  bool isDone() const override { return rowsLeft_ == 0; }
 
  private:
   // A row of the batch is row `row` of `request`.
   struct Place {
     GenerateRequest* request;
     int64_t row;
+    bool isCollected = false;
+  };
+  // Of the one that leads.
+  struct Run {
+    std::vector<std::shared_ptr<GenerateRequest>> companions;
+    std::vector<Place> places;
+    std::unique_ptr<Decoding> decoding;
   };
 
   int64_t size() const { return call_.rows.inputs.size(); }
-  Call batch(std::vector<Place>& places);
+  int64_t lanes() const;
+  void begin();
+  void append(GenerateRequest& request, Call& all);
+  void dropSettled();
+  void collect();
   void deliver(int64_t row, int32_t token);
 
   const std::unique_ptr<Executor>& model_;
   Call call_;
-  std::vector<Generation> generations_;
-  std::vector<int64_t> delivered_;            // tokens of each row that onToken has had, over all runs
-  std::vector<int64_t> made_;                 // tokens of each row in the run that goes on
-  std::vector<GenerateRequest*> companions_;  // absorbed for the next step; the compute thread keeps them alive
+  Answers answers_;
+  int64_t rowsLeft_;                                        // without answer
+  std::vector<int64_t> delivered_;                          // tokens of each row that onToken has had, over all runs
+  std::vector<int64_t> made_;                               // tokens of each row in the run that goes on
+  std::vector<std::shared_ptr<GenerateRequest>> absorbed_;  // before the run
+  std::unique_ptr<Run> run_;
 };
 
 }  // namespace softprompt

@@ -12,6 +12,9 @@ namespace softprompt {
 
 namespace {
 
+// Long requests that are under way at a time: each keeps a key/value cache.
+constexpr int64_t kMaxLong = 4;
+
 // LibTorch sets a thread's share of OpenMP lazily, from whatever any thread asked for last. So that lazy step comes
 // first (once for LibTorch's own flag, once for the one inlined here), then our own number.
 int setThreads(int threads) {
@@ -68,50 +71,65 @@ void ComputeThread::join() {
 
 void ComputeThread::loop() {
   threads_ = setThreads(options_.threads);
-  while (auto task = next()) {
-    perform(std::move(task));
+  while (awaitTasks()) {
+    serveRequests();
+    performWork();
   }
   settleAll(stopReason_);
   if (options_.onEnd) options_.onEnd();
 }
 
-// The next task to run, requests first; null at the end.
-std::shared_ptr<Task> ComputeThread::next() {
+// False at the end.
+bool ComputeThread::awaitTasks() {
   while (true) {
     settleCancelled();
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopReason_ || sweep_ || !requests_.empty() || !work_.empty(); });
-    if (stopReason_) return nullptr;
-    if (sweep_) continue;
-    Queue& queue = requests_.empty() ? work_ : requests_;
-    auto task = std::move(queue.front());
-    queue.pop_front();
-    return task;
+    wake_.wait(lock,
+               [this] { return stopReason_ || sweep_ || !running_.empty() || !requests_.empty() || !work_.empty(); });
+    if (stopReason_) return false;
+    if (!sweep_) return true;
   }
 }
 
-// Runs one step of `task`, together with the requests that it absorbs, and settles or requeues.
-void ComputeThread::perform(std::shared_ptr<Task> task) {
-  Group group = gather(std::move(task));
+// One step of whatever work waits the longest.
+void ComputeThread::performWork() {
+  std::shared_ptr<Task> task;
+  {
+    std::lock_guard lock(mutex_);
+    if (stopReason_ || work_.empty()) return;
+    task = std::move(work_.front());
+    work_.pop_front();
+  }
+  perform({task, {task}});
+}
+
+// One step; then the group is settled or queues up again.
+void ComputeThread::perform(Group group) {
   std::exception_ptr failure;
   const bool more = stepOnce(group, failure);
-  if (more && !group.members.empty()) {
-    std::lock_guard lock(mutex_);
-    work_.push_back(std::move(group.leader));
+  if (!failure) {
+    std::erase_if(group.members, [&](const std::shared_ptr<Task>& member) {
+      if (more && !member->isDone()) return false;
+      member->settle(nullptr);
+      return true;
+    });
+    if (!group.members.empty()) goOn(std::move(group));
     return;
   }
-  if (failure && group.members.size() > 1 && !stopping()) return performEachAlone(group);
-  for (auto& member : group.members) member->settle(failure);
+  if (group.members.size() > 1 && !stopping()) {  // one of them is at fault, and must not take the others with it
+    for (const auto& member : group.members) goOn({member, {member}});
+    return;
+  }
+  for (const auto& member : group.members) member->settle(failure);
 }
 
-// After a shared run failed: one of its members is at fault, and must not take the others with it.
-void ComputeThread::performEachAlone(const Group& group) {
-  for (auto& member : group.members) {
-    std::exception_ptr failure = std::make_exception_ptr(Cancelled());
-    Group alone{member, {member}};
-    if (!member->cancelled()) stepOnce(alone, failure = nullptr);
-    for (auto& left : alone.members) left->settle(failure);
+void ComputeThread::goOn(Group group) {
+  if (group.leader->kind() == TaskKind::kRequest) {
+    running_.push_back(std::move(group));
+    return;
   }
+  std::lock_guard lock(mutex_);
+  work_.push_back(std::move(group.leader));
 }
 
 // One step of the group's leader; true: more are left. Members that were cancelled are settled and gone afterwards.
@@ -140,37 +158,46 @@ std::exception_ptr ComputeThread::currentFailure() {
   }
 }
 
+// Takes in what waits; of long requests only as many as may be under way together.
+void ComputeThread::admitRequests() {
+  std::lock_guard lock(mutex_);
+  auto underWay =
+      std::count_if(running_.begin(), running_.end(), [](const Group& group) { return group.leader->isLong(); });
+  Queue left;
+  while (!requests_.empty()) {
+    auto leader = std::move(requests_.front());
+    requests_.pop_front();
+    if (leader->isLong() && underWay >= kMaxLong) {
+      left.push_back(std::move(leader));
+      continue;
+    }
+    underWay += leader->isLong();
+    running_.push_back(gather(std::move(leader)));
+  }
+  requests_.swap(left);
+}
+
+// With mutex_ locked.
 ComputeThread::Group ComputeThread::gather(std::shared_ptr<Task> leader) {
   Group group{leader, {leader}};
-  if (leader->kind() != TaskKind::kRequest) return group;
-  std::lock_guard lock(mutex_);
   std::erase_if(requests_, [&](const std::shared_ptr<Task>& waiting) {
-    if (waiting->cancelled() || !leader->absorb(*waiting)) return false;
+    if (waiting->cancelled() || !leader->absorb(waiting)) return false;
     group.members.push_back(waiting);
     return true;
   });
   return group;
 }
 
-std::shared_ptr<Task> ComputeThread::takeRequest() {
-  std::lock_guard lock(mutex_);
-  if (requests_.empty()) return nullptr;
-  auto request = std::move(requests_.front());
-  requests_.pop_front();
-  return request;
-}
-
-// Those that wait now and no later ones, so that a stream of requests slows long work down but never stops it.
+// One round: a step of each request that waits now, and of no later ones, so that a stream of requests slows work down
+// but never stops it.
 void ComputeThread::serveRequests() {
-  size_t waiting = 0;
-  {
-    std::lock_guard lock(mutex_);
-    waiting = requests_.size();
-  }
-  for (; waiting > 0; --waiting) {
-    auto request = takeRequest();
-    if (!request) return;
-    perform(std::move(request));
+  admitRequests();
+  for (size_t turns = running_.size(); turns > 0; --turns) {
+    settleCancelled();
+    if (running_.empty() || stopping()) return;
+    Group group = std::move(running_.front());
+    running_.pop_front();
+    perform(std::move(group));
   }
 }
 
@@ -205,6 +232,8 @@ void ComputeThread::settleCancelled() {
     std::erase_if(work_, collect);
   }
   for (Group* group = current_; group; group = group->outer) std::erase_if(group->members, collect);
+  for (Group& group : running_) std::erase_if(group.members, collect);
+  std::erase_if(running_, [](const Group& group) { return group.members.empty(); });
   for (auto& task : cancelled) task->settle(std::make_exception_ptr(Cancelled()));
 }
 
@@ -217,6 +246,8 @@ void ComputeThread::settleAll(std::exception_ptr failure) {
     work_.clear();
   }
   for (auto& task : left) task->settle(failure);
+  for (Group& group : std::exchange(running_, {}))
+    for (auto& member : group.members) member->settle(failure);
 }
 
 }  // namespace softprompt

@@ -1,8 +1,9 @@
 // One long-lived thread that owns a model's tensors and does all of its work.
 //
-// Two kinds of tasks wait for it. Requests are short (generate, score, classify): they run at once when the thread is
-// idle, and otherwise at the yield points of long work, that is between its layers. Long work (a tuning run, loading,
-// saving) goes a step at a time: after each step it queues up again, so that two runs on one model take turns.
+// Two kinds of tasks wait for it, and both go a step at a time. Requests (generate, score, classify) come in rounds:
+// each of them does one step (a token of generate's batch, all of score), when the thread is idle and at the yield
+// points of work, that is between its layers. Work (a tuning run, loading, saving) does a step after each round and
+// queues up again, so that two runs on one model take turns.
 #pragma once
 
 #include <atomic>
@@ -33,11 +34,16 @@ class Task {
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
-  // One step; true: more are left (kWork only). `yieldPoint` is paused at between layers and decoded tokens.
+  // One step; true: more are left. `yieldPoint` is paused at between layers.
   virtual bool step(YieldPoint& yieldPoint) = 0;
 
-  // Asked of a request about to run, for each one that waits behind it: true where its next step() does both.
-  virtual bool absorb(Task& other) { return false; }
+  // The rest is asked of requests.
+  // Whether it takes more than one step, and keeps memory in between: only a few of those are begun at a time.
+  virtual bool isLong() const { return false; }
+  // Before the first step, for each one that waits behind it: true where its steps do both.
+  virtual bool absorb(const std::shared_ptr<Task>& other) { return false; }
+  // After each step, of every one that shares it: whether its own part is done before the rest.
+  virtual bool isDone() const { return false; }
 
   TaskKind kind() const { return kind_; }
   bool cancelled() const { return cancelled_; }
@@ -99,12 +105,13 @@ class ComputeThread final : private YieldPoint {
   using Queue = std::deque<std::shared_ptr<Task>>;
 
   void loop();
-  std::shared_ptr<Task> next();
-  void perform(std::shared_ptr<Task> task);
-  void performEachAlone(const Group& group);
+  bool awaitTasks();
+  void performWork();
+  void perform(Group group);
+  void goOn(Group group);
   bool stepOnce(Group& group, std::exception_ptr& failure);
+  void admitRequests();
   Group gather(std::shared_ptr<Task> leader);
-  std::shared_ptr<Task> takeRequest();
   void serveRequests();
   void settleCancelled();
   void settleAll(std::exception_ptr failure);
@@ -114,7 +121,9 @@ class ComputeThread final : private YieldPoint {
   void pause() override;
 
   ComputeThreadOptions options_;
-  Group* current_ = nullptr;  // what runs now, the innermost; only the thread itself looks
+  // Only the thread itself looks at these.
+  Group* current_ = nullptr;   // what runs now, the innermost
+  std::deque<Group> running_;  // requests that have been taken in and have steps left, but for those that run now
 
   std::atomic<int> threads_{0};
 

@@ -11,7 +11,7 @@
 namespace softprompt {
 
 // What numbers are drawn for. Each purpose has its own streams, so that none ever shares numbers with another.
-enum class Purpose : uint8_t { kShuffle = 1, kInitialise = 2, kDropout = 3 };
+enum class Purpose : uint8_t { kShuffle = 1, kInitialise = 2, kDropout = 3, kSample = 4 };
 
 // A stream of `purpose`; index < 2^56.
 constexpr uint64_t streamOf(Purpose purpose, uint64_t index = 0) {

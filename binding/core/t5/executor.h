@@ -41,6 +41,8 @@ class DecoderCache {
  public:
   virtual ~DecoderCache() = default;
   virtual void select(const at::Tensor& rows) = 0;  // int64 [B']: row i of the new batch was rows[i] of the old one
+  // As select, of as many rows, where row i and row rows[i] have the same encoder output: beams of one query.
+  virtual void reorder(const at::Tensor& rows) { select(rows); }
 };
 
 class Executor {

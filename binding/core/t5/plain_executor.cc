@@ -35,6 +35,17 @@ class PlainCache final : public DecoderCache {
     crossBias = crossBias.index_select(0, rows);
   }
 
+  // What was decoded alone: keys and values of the encoder's output stay where they are.
+  void reorder(const at::Tensor& rows) override {
+    c10::NoGradGuard noGrad;
+    for (BlockCache& block : blocks) {
+      for (at::Tensor* tensor : {&block.keys, &block.values}) {
+        const at::Tensor filled = tensor->narrow(2, 0, length);
+        filled.copy_(filled.index_select(0, rows));
+      }
+    }
+  }
+
   void makeRoom() {
     const int64_t capacity = blocks[0].keys.size(2);
     if (length < capacity) return;

@@ -12,7 +12,7 @@ async function tuneFor(steps, onFirst = () => {}) {
   })
   const served = model.generate(promptedRows([[3, 4, 1], [5]]), generateOptions(2, 8)).promise
   await run.promise
-  const [first] = await served
+  const [[first]] = await served
   const { data } = await tuner.prompt().promise
   await model.dispose()
   return `${first.tokens.join()} ${data.join()}`

@@ -1,0 +1,65 @@
+// One decoding batch: the searches of some rows, a token at a time over one key/value cache.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "core/generate/choose.h"
+#include "core/generate/generate.h"
+#include "core/generate/search.h"
+
+namespace softprompt {
+
+// A lane is a place of the batch that the network decodes. A row has as many lanes as its search pursues sequences; all
+// of them share its keys and values of the encoder's output. A lane that nobody uses any more is computed all the same,
+// until enough of them are dropped together.
+class DecodingBatch {
+ public:
+  // `which` of `rows`; `options` has one entry a row of the call. Both are kept by reference.
+  DecodingBatch(Executor& model, const PromptedRows& rows, const std::vector<GenerateOptions>& options,
+                const std::vector<int64_t>& which, Pass& pass);
+
+  // One more token of every sequence. onToken as for generate(); onAnswers is told of each row that has ended.
+  using OnAnswers = std::function<void(int64_t row, std::vector<Generation> answers)>;
+  void step(Pass& pass, const OnToken& onToken, const OnAnswers& onAnswers);
+
+  // Leaves a row out from now on.
+  void drop(int64_t row);
+  bool finished() const { return members_.empty(); }
+
+ private:
+  struct Member {
+    int64_t row;
+    std::unique_ptr<Search> search;
+    int64_t firstLane;
+    int64_t lanes;
+  };
+  // Members whose tokens are chosen in the same way, and the lanes that they use, ascending.
+  struct Group {
+    std::vector<Member*> members;
+    std::vector<int64_t> lanes;
+  };
+  using Candidates = std::vector<std::vector<Candidate>>;
+
+  at::Tensor nextIds() const;
+  std::vector<Group> groups();
+  Candidates candidatesOf(const Group& group, const at::Tensor& logits, const at::Tensor& logProbs) const;
+  void processFor(const Group& group, at::Tensor& scores, bool isShared) const;
+  Candidates sampledBy(const Group& group, const at::Tensor& scores, const at::Tensor& logProbs) const;
+  void extend(Member& member, const Candidates& candidates, const OnToken& onToken) const;
+  void settleEnded(const OnToken& onToken, const OnAnswers& onAnswers);
+  void placeSequences();
+  const GenerateOptions& optionsOf(const Member& member) const { return options_[member.row]; }
+
+  Executor& model_;
+  const std::vector<GenerateOptions>& options_;
+  std::vector<Member> members_;
+  int64_t lanes_ = 0;
+  std::unique_ptr<DecoderCache> cache_;
+};
+
+}  // namespace softprompt
