@@ -33,6 +33,7 @@ interface GenerateFlags extends ModelFlags, Pick<GenerateOptions, Option> {
   prompt?: string
   stream?: boolean
   json?: boolean
+  repeatNgramSize?: number | boolean
 }
 
 const EXAMPLES = `
@@ -130,8 +131,9 @@ async function streamAll(t5: T5, queries: readonly QueryRow[], options: Generate
 /** The flags that are options of the API. */
 function decodingOptions(flags: GenerateFlags): GenerateOptions {
   const { prompt: _prompt, model: _model, device: _device, dtype: _dtype, threads: _threads, trust: _trust, ...rest } = flags
-  const { stream: _stream, json: _json, ...options } = rest
-  return options
+  const { stream: _stream, json: _json, repeatNgramSize, ...options } = rest
+  // The parser takes '--no-…' for the negation of '--repeat-ngram-size', which is then true where it was not given.
+  return typeof repeatNgramSize === 'number' ? { ...options, noRepeatNgramSize: repeatNgramSize } : options
 }
 
 function earlyStopping(value: string): boolean | 'never' {
