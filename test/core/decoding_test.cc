@@ -111,7 +111,8 @@ double sumOfScores(check::SmallExecutor& model, const PromptedRows& rows, const 
   TokenRows targets;
   targets.append(target);
   double sum = 0;
-  for (const float logProb : softprompt::score(model, rows, targets, never).at(0)) sum += logProb;
+  const auto scores = softprompt::score(model, rows, targets, never);  // a loop over its element would outlive it
+  for (const float logProb : scores.at(0)) sum += logProb;
   return sum;
 }
 
