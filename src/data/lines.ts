@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { DataError } from '../errors.js'
 import { decodeUtf8 } from '../utf8.js'
 import { fileName, STDIN } from './source.js'
@@ -63,6 +64,17 @@ async function* readChunks(path: string, signal?: AbortSignal): AsyncGenerator<B
       signal?.throwIfAborted()
       yield chunk as Buffer
     }
+  } catch (error) {
+    throw fileError(path, error)
+  }
+}
+
+/** Throws what reading the file would throw first, where it cannot be opened: for callers with long work before the reading. */
+export async function checkReadable(path: string): Promise<void> {
+  if (path === STDIN) return
+  try {
+    const file = await open(path)
+    await file.close()
   } catch (error) {
     throw fileError(path, error)
   }

@@ -1,5 +1,5 @@
 import { SpecialTokenSplitter, spellingOf, type TokenizerConfig } from './special-tokens.js'
-import type { DecodeOptions, EncodeOptions, Ids, StreamDecoder, Tokenizer } from './tokenizer.js'
+import { type DecodeOptions, decodeAll, type EncodeOptions, type Ids, type StreamDecoder, type Tokenizer } from './tokenizer.js'
 
 const utf8 = new TextEncoder()
 const PAD = 0
@@ -45,10 +45,7 @@ export class ByteTokenizer implements Tokenizer {
   }
 
   decode(ids: Ids, options: DecodeOptions = {}): string {
-    const decoder = this.createStreamDecoder(options)
-    let text = ''
-    for (const id of ids) text += decoder.push(id)
-    return text + decoder.flush()
+    return decodeAll(this.createStreamDecoder(options), ids)
   }
 
   createStreamDecoder({ skipSpecial = true }: DecodeOptions = {}): StreamDecoder {

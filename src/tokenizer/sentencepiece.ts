@@ -3,7 +3,7 @@ import { PieceDecoder, type Surface, surfacesOf } from './decoder.js'
 import { type ParseOptions, PieceType, parseSentencePieceModel, type SentencePieceModel } from './model-file.js'
 import { Normalizer } from './normalizer.js'
 import { SpecialTokenSplitter, specialTokensOf, spellingOf, type TokenizerConfig } from './special-tokens.js'
-import type { DecodeOptions, EncodeOptions, Ids, StreamDecoder, Tokenizer } from './tokenizer.js'
+import { type DecodeOptions, decodeAll, type EncodeOptions, type Ids, type StreamDecoder, type Tokenizer } from './tokenizer.js'
 import { ByteTrie } from './trie.js'
 import { Unigram } from './unigram.js'
 
@@ -81,10 +81,7 @@ export class SentencePieceTokenizer implements Tokenizer {
   }
 
   decode(ids: Ids, options: DecodeOptions = {}): string {
-    const decoder = this.createStreamDecoder(options)
-    let text = ''
-    for (const id of ids) text += decoder.push(id)
-    return text + decoder.flush()
+    return decodeAll(this.createStreamDecoder(options), ids)
   }
 
   createStreamDecoder({ skipSpecial = true }: DecodeOptions = {}): StreamDecoder {

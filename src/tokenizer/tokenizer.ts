@@ -20,6 +20,13 @@ export interface StreamDecoder {
   flush(): string
 }
 
+/** The text of all ids: what a tokenizer's `decode` is, given its stream decoder. */
+export function decodeAll(decoder: StreamDecoder, ids: Ids): string {
+  let text = ''
+  for (const id of ids) text += decoder.push(id)
+  return text + decoder.flush()
+}
+
 /** Text to token ids and back. Pure: the same text gives the same ids, and no call changes the tokenizer. */
 export interface Tokenizer {
   /** Ids are in `[0, vocabSize)`, sentinels included. A model's embedding may have more rows. */

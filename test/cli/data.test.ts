@@ -44,3 +44,18 @@ test.each([
   const { stderr } = await cli(['evaluate', ...nano, '--data', '-', '--format', 'csv', ...flags], { stdin: csv })
   expect(stderr).toContain(message)
 })
+
+// The model is not there either: what can be seen without it is told first.
+test.each([
+  [['evaluate', '--data', 'no-such.jsonl'], 'There is no data file no-such.jsonl'],
+  [['evaluate', '--data', '-', '--metric', 'acuracy'], 'There is no metric "acuracy"'],
+  [['tune', '--train', 'no-such.jsonl', '--out', join(folder, 'never.safetensors')], 'There is no data file no-such.jsonl'],
+  [
+    ['tune', '--train', '-', '--validation', 'no-such.jsonl', '--out', join(folder, 'never.safetensors')],
+    'There is no data file no-such.jsonl',
+  ],
+  [['tune', '--train', '-', '--metric', 'acuracy', '--out', join(folder, 'never.safetensors')], 'There is no metric "acuracy"'],
+])('%j is refused before the model is loaded', async ([command, ...flags], message) => {
+  const { code, stderr } = await cli([command!, '--model', 'no-such-model', ...flags])
+  expect([code === 0, stderr]).toEqual([false, expect.stringContaining(message)])
+})

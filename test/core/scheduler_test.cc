@@ -62,20 +62,27 @@ Pending request(const std::unique_ptr<Executor>& model, GenerateRequest::Call gi
   return pending;
 }
 
-// Runs all as they wait behind something else.
-void runTogether(ComputeThread& thread, const std::vector<Pending>& requests) {
-  std::promise<void> entered, release;
+// Submits all while something else runs, so that they are taken together.
+void submitTogether(ComputeThread& thread, const std::vector<Pending>& requests) {
+  struct Gate {
+    std::promise<void> entered, release;
+  };
+  const auto gate = std::make_shared<Gate>();
   thread.submit(std::make_shared<FunctionTask>(
       TaskKind::kRequest,
-      [&](YieldPoint&) {
-        entered.set_value();
-        release.get_future().wait();
+      [gate](YieldPoint&) {
+        gate->entered.set_value();
+        gate->release.get_future().wait();
         return false;
       },
       [](std::exception_ptr) {}));
-  entered.get_future().wait();
+  gate->entered.get_future().wait();
   for (const Pending& one : requests) thread.submit(one.task);
-  release.set_value();
+  gate->release.set_value();
+}
+
+void runTogether(ComputeThread& thread, const std::vector<Pending>& requests) {
+  submitTogether(thread, requests);
   for (const Pending& one : requests) one.result.wait();
 }
 
@@ -189,19 +196,7 @@ TEST(scheduler_aCallOfABatchIsDoneWhenItsOwnRowsAre) {
   const std::unique_ptr<Executor> model = std::make_unique<check::SmallExecutor>();
   ComputeThread thread({});
   const Pending longOne = request(model, endless(5)), shortOne = request(model, call(2, 6, true, 3));
-  std::promise<void> entered, release;
-  thread.submit(std::make_shared<FunctionTask>(
-      TaskKind::kRequest,
-      [&](YieldPoint&) {
-        entered.set_value();
-        release.get_future().wait();
-        return false;
-      },
-      [](std::exception_ptr) {}));
-  entered.get_future().wait();
-  thread.submit(longOne.task);
-  thread.submit(shortOne.task);
-  release.set_value();
+  submitTogether(thread, {longOne, shortOne});
   CHECK_EQ(shortOne.result.get().size(), size_t{2});  // or it hangs
   thread.cancel(*longOne.task);
 }

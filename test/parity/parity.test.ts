@@ -38,6 +38,13 @@ describe.each(FAMILIES)('%s equals Hugging Face', (family) => {
     for (const { tokens, finishReason } of found) expect(finishReason).toBe(tokens.at(-1) === answers.eosTokenId ? 'eos' : 'length')
   })
 
+  it('in the ids of four beams, rows with and without a prompt in one batch', async () => {
+    const queries = answers.inputs.flatMap((input) => [{ input }, { input, prompt }])
+    const found = (await t5.generate(queries, { maxNewTokens: NEW_TOKENS, numBeams: 4 })).map(tokensOf)
+    expect(found.filter((_, i) => i % 2 === 0)).toEqual(answers.generated('plain', 'beams'))
+    expect(found.filter((_, i) => i % 2 === 1)).toEqual(answers.generated('prompted', 'beams'))
+  })
+
   it.each(['plain', 'prompted'] as const)('in the log-probability of every target token, %s', async (name) => {
     const scores = await t5.score(examples, { prompt: name === 'plain' ? null : prompt })
     answers.logProbs(name).forEach((expected, i) => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { Evaluation } from '../../evaluate.js'
+import { metricList } from '../../options/metrics.js'
 import { SoftPrompt } from '../../prompt.js'
 import { integer, list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
@@ -44,10 +45,11 @@ export function evaluateCommand(root: Command): void {
 
 async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
   const prompt = flags.prompt === undefined ? null : await SoftPrompt.load(flags.prompt)
-  const data = sourceOf(flags.data, flags)
+  const data = await sourceOf(flags.data, flags)
+  const metrics = flags.metric && metricList(flags.metric, 'metrics')
   const { labels, maxInputLength, maxTargetLength } = flags
   await withLoaded(flags, signal, async (t5) => {
-    const evaluation = await t5.evaluate({ data, prompt, metrics: flags.metric, labels, maxInputLength, maxTargetLength, signal })
+    const evaluation = await t5.evaluate({ data, prompt, metrics, labels, maxInputLength, maxTargetLength, signal })
     await print(flags.json ? json(evaluation, flags) : text(evaluation, flags))
   })
 }

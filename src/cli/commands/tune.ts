@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import type { T5 } from '../../model.js'
+import { metricList } from '../../options/metrics.js'
+import type { TuneOptions } from '../../options/tune.js'
 import type { PresetName } from '../../tune/presets.js'
 import type { TuneResult } from '../../tune/run.js'
 import { checkWritable } from '../../writable.js'
@@ -86,23 +88,29 @@ export function tuneCommand(root: Command): void {
 async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
   await checkWritable(flags.out, 'The prompt')
   if (flags.report) await checkWritable(flags.report, 'The report')
+  if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
+  const train = await sourceOf(flags.train, flags)
+  const validation = flags.validation === undefined ? undefined : await sourceOf(flags.validation, flags)
+  const metrics = flags.metric && metricList(flags.metric, 'metrics')
   await withLoaded(flags, signal, async (t5) => {
-    const result = await run(t5, flags, signal)
+    const result = await run(t5, flags, { train, validation, metrics, signal })
     await save(result, flags)
     if (flags.json) await print(JSON.stringify({ type: 'result', out: flags.out, report: result.report }))
     else await print(summary(t5, result, flags))
   })
 }
 
+/** What was looked at before the model was loaded. */
+type Checked = Pick<TuneOptions, 'train' | 'validation' | 'metrics' | 'signal'>
+
 /** The run to its end; after an interruption, saves what was learned until then and rejects. */
-async function run(t5: T5, flags: TuneFlags, signal: AbortSignal): Promise<TuneResult> {
+async function run(t5: T5, flags: TuneFlags, checked: Checked): Promise<TuneResult> {
   const { validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
   const { maxInputLength, maxTargetLength, resume } = flags
   const tuning = t5.tune({
-    train: sourceOf(flags.train, flags),
-    validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, flags),
+    ...checked,
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
-    ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, signal },
+    ...{ maxInputLength, maxTargetLength, resume },
     prompt: { length: flags.length, init: flags.init },
     checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
   })
