@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { checkReadable } from '../data/lines.js'
 import type { DataFormat, ExampleSource } from '../dataset.js'
 
 export interface SourceFlags {
@@ -21,9 +20,8 @@ export function sourceOptions(command: Command): Command {
     .option('--format <name>', "jsonl, json, csv, tsv or parquet (default: what the file's name ends in; jsonl for -)")
 }
 
-/** A file (or - for standard input) with what the flags say of its fields. It is looked for now, since a model may be loaded before it is read. */
-export async function sourceOf(path: string, { input, target, inputColumn, targetColumn, format }: SourceFlags): Promise<ExampleSource> {
-  await checkReadable(path)
+/** A file (or - for standard input) with what the flags say of its fields. */
+export function sourceOf(path: string, { input, target, inputColumn, targetColumn, format }: SourceFlags): ExampleSource {
   const columns = { ...(inputColumn !== undefined && { input: inputColumn }), ...(targetColumn !== undefined && { target: targetColumn }) }
   const given = [input, target, inputColumn, targetColumn, format].some((flag) => flag !== undefined)
   if (!given) return path

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { checkReadable } from '../../data/lines.js'
 import type { Evaluation } from '../../evaluate.js'
 import { metricList } from '../../options/metrics.js'
 import { SoftPrompt } from '../../prompt.js'
@@ -45,8 +46,9 @@ export function evaluateCommand(root: Command): void {
 
 async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
   const prompt = flags.prompt === undefined ? null : await SoftPrompt.load(flags.prompt)
-  const data = await sourceOf(flags.data, flags)
+  const data = sourceOf(flags.data, flags)
   const metrics = flags.metric && metricList(flags.metric, 'metrics')
+  await checkReadable(flags.data)
   const { labels, maxInputLength, maxTargetLength } = flags
   await withLoaded(flags, signal, async (t5) => {
     const evaluation = await t5.evaluate({ data, prompt, metrics, labels, maxInputLength, maxTargetLength, signal })

@@ -44,9 +44,7 @@ async function explain(path: string, flags: ExplainFlags, signal: AbortSignal): 
   const prompt = await SoftPrompt.load(path)
   const against = flags.against === undefined ? null : await SoftPrompt.load(flags.against)
   const examples =
-    flags.data === undefined
-      ? undefined
-      : (await readExamples(await sourceOf(flags.data, flags), { signal })).examples.slice(0, flags.examples)
+    flags.data === undefined ? undefined : (await readExamples(sourceOf(flags.data, flags), { signal })).examples.slice(0, flags.examples)
   await withLoaded(flags, signal, async (t5) => {
     const explanation = await t5.explain(prompt, { nearest: flags.nearest, against, examples, signal })
     await print(flags.json ? JSON.stringify(explanation) : text(explanation))

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import pc from 'picocolors'
+import { checkReadable } from '../../data/lines.js'
 import type { T5 } from '../../model.js'
-import { metricList } from '../../options/metrics.js'
-import type { TuneOptions } from '../../options/tune.js'
+import { resolveTune, type TuneOptions } from '../../options/tune.js'
 import type { PresetName } from '../../tune/presets.js'
 import type { TuneResult } from '../../tune/run.js'
 import { checkWritable } from '../../writable.js'
@@ -86,34 +86,42 @@ export function tuneCommand(root: Command): void {
 }
 
 async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
-  await checkWritable(flags.out, 'The prompt')
-  if (flags.report) await checkWritable(flags.report, 'The report')
-  if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
-  const train = await sourceOf(flags.train, flags)
-  const validation = flags.validation === undefined ? undefined : await sourceOf(flags.validation, flags)
-  const metrics = flags.metric && metricList(flags.metric, 'metrics')
+  const options = { ...optionsOf(flags), signal }
+  await checkBeforeLoading(flags, options)
   await withLoaded(flags, signal, async (t5) => {
-    const result = await run(t5, flags, { train, validation, metrics, signal })
+    const result = await run(t5, flags, options)
     await save(result, flags)
     if (flags.json) await print(JSON.stringify({ type: 'result', out: flags.out, report: result.report }))
     else await print(summary(t5, result, flags))
   })
 }
 
-/** What was looked at before the model was loaded. */
-type Checked = Pick<TuneOptions, 'train' | 'validation' | 'metrics' | 'signal'>
-
-/** The run to its end; after an interruption, saves what was learned until then and rejects. */
-async function run(t5: T5, flags: TuneFlags, checked: Checked): Promise<TuneResult> {
+function optionsOf(flags: TuneFlags): TuneOptions {
   const { validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
   const { maxInputLength, maxTargetLength, resume } = flags
-  const tuning = t5.tune({
-    ...checked,
+  return {
+    train: sourceOf(flags.train, flags),
+    validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, flags),
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
-    ...{ maxInputLength, maxTargetLength, resume },
+    ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric },
     prompt: { length: flags.length, init: flags.init },
     checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
-  })
+  }
+}
+
+/** A large model takes its time to load: what is wrong with the flags or the files is told before. */
+async function checkBeforeLoading(flags: TuneFlags, options: TuneOptions): Promise<void> {
+  resolveTune(options)
+  await checkWritable(flags.out, 'The prompt')
+  if (flags.report) await checkWritable(flags.report, 'The report')
+  if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
+  await checkReadable(flags.train)
+  if (flags.validation !== undefined) await checkReadable(flags.validation)
+}
+
+/** The run to its end; after an interruption, saves what was learned until then and rejects. */
+async function run(t5: T5, flags: TuneFlags, options: TuneOptions): Promise<TuneResult> {
+  const tuning = t5.tune(options)
   const view = progressView()
   try {
     for await (const event of tuning) {
