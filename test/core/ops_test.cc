@@ -4,6 +4,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/isnan.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/silu.h>
@@ -13,10 +14,12 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "check.h"
 #include "core/ops/activation.h"
 #include "core/ops/attention.h"
+#include "core/ops/attention_flash.h"
 #include "core/ops/rms_norm.h"
 #include "core/ops/simd.h"
 #include "core/runtime/random.h"
@@ -54,7 +57,6 @@ at::Tensor headsOf(const at::Tensor& tokens, HeadShape shape) {
 }
 
 constexpr HeadShape kShape{3, 10};
-const std::vector<int64_t> kLengths{1, 4, 4, 17};
 
 }  // namespace
 
@@ -111,51 +113,105 @@ TEST(opsActivation) {
   }
 }
 
-TEST(opsSelfAttention) {
-  const int64_t inner = kShape.inner(), tokens = 26;
-  const at::Tensor qkv = random(7, {tokens, 3 * inner}), gradient = random(8, {tokens, inner});
-  for (const at::Tensor& bias : {at::Tensor(), random(9, {1, kShape.heads, 20, 20}, 2)}) {
-    const auto groups = groupsOf(kLengths);
-    CHECK_EQ(groups.size(), size_t{3});
-    const Attended attended = selfAttention(qkv, groups, bias, kShape);
-    const at::Tensor back = selfAttentionBackward(gradient, qkv, attended, groups, bias, kShape);
+namespace {
+
+// Both kernels, on short rows and on long ones of odd lengths (several blocks of queries, padded words).
+struct SelfCase {
+  decltype(&selfAttention) forward;
+  decltype(&selfAttentionBackward) backward;
+};
+const std::vector<SelfCase> kSelf{{selfAttention, selfAttentionBackward},
+                                  {flashSelfAttention, flashSelfAttentionBackward}};
+struct CrossCase {
+  decltype(&crossAttention) forward;
+  decltype(&crossAttentionBackward) backward;
+};
+const std::vector<CrossCase> kCross{{crossAttention, crossAttentionBackward},
+                                    {flashCrossAttention, flashCrossAttentionBackward}};
+const std::vector<std::vector<int64_t>> kLengths{{1, 4, 4, 17}, {65, 301}};
+
+void checkSelf(const SelfCase& by, at::ScalarType dtype, const std::vector<int64_t>& lengths, double tolerance) {
+  const int64_t inner = kShape.inner(), tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  const int64_t longest = lengths.back() + 3;
+  const at::Tensor qkv = random(7, {tokens, 3 * inner}).to(dtype), gradient = random(8, {tokens, inner}).to(dtype);
+  for (const at::Tensor& bias : {at::Tensor(), random(9, {1, kShape.heads, longest, longest}, 2)}) {
+    const auto groups = groupsOf(lengths);
+    const Attended attended = by.forward(qkv, groups, bias, kShape);
+    const at::Tensor back = by.backward(gradient, qkv, attended, groups, bias, kShape);
+    CHECK(attended.out.scalar_type() == dtype && back.scalar_type() == dtype);
     int64_t offset = 0;
-    for (const int64_t length : kLengths) {
-      const at::Tensor row = qkv.narrow(0, offset, length).clone().requires_grad_(true);
+    for (const int64_t length : lengths) {
+      const at::Tensor row = qkv.narrow(0, offset, length).to(at::kFloat, false, true).requires_grad_(true);
       const auto part = [&](int64_t i) { return headsOf(row.narrow(1, i * inner, inner), kShape); };
       const at::Tensor corner = bias.defined() ? bias.narrow(2, 0, length).narrow(3, 0, length) : bias;
       const at::Tensor expected =
           plainAttention(part(0), part(1), part(2), corner).transpose(1, 2).reshape({length, inner});
-      CHECK_CLOSE(attended.out.narrow(0, offset, length), expected, 1e-6);
-      CHECK_CLOSE(back.narrow(0, offset, length), gradientOf(expected, row, gradient.narrow(0, offset, length)), 2e-6);
+      CHECK_CLOSE(attended.out.narrow(0, offset, length), expected, tolerance);
+      CHECK_CLOSE(back.narrow(0, offset, length),
+                  gradientOf(expected, row, gradient.narrow(0, offset, length).to(at::kFloat)), 2 * tolerance);
       offset += length;
     }
   }
 }
 
-TEST(opsCrossAttention) {
-  const int64_t inner = kShape.inner(), tokens = 26, queries = 3, rows = 4;
-  const at::Tensor q = random(10, {rows * queries, inner}), gradient = random(11, {rows * queries, inner});
-  const at::Tensor all = random(12, {tokens, 4 * inner});  // two blocks' keys and values: rows are strided
+void checkCross(const CrossCase& by, at::ScalarType dtype, const std::vector<int64_t>& lengths, double tolerance) {
+  const int64_t inner = kShape.inner(), queries = 3, rows = std::ssize(lengths);
+  const int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  const at::Tensor q = random(10, {rows * queries, inner}).to(dtype);
+  const at::Tensor gradient = random(11, {rows * queries, inner}).to(dtype);
+  const at::Tensor all = random(12, {tokens, 4 * inner}).to(dtype);  // two blocks' keys and values: rows are strided
   const at::Tensor kv = all.narrow(1, 2 * inner, 2 * inner);
-  const auto groups = groupsOf(kLengths);
-  const Attended attended = crossAttention(q, kv, groups, queries, kShape);
+  const auto groups = groupsOf(lengths);
+  const Attended attended = by.forward(q, kv, groups, queries, kShape);
   at::Tensor allGradient = at::zeros_like(all);
   const at::Tensor kvGradient = allGradient.narrow(1, 2 * inner, 2 * inner);
-  const at::Tensor qGradient = crossAttentionBackward(gradient, q, kv, attended, groups, queries, kShape, kvGradient);
+  const at::Tensor qGradient = by.backward(gradient, q, kv, attended, groups, queries, kShape, kvGradient);
   int64_t offset = 0;
   for (int64_t i = 0; i < rows; ++i) {
-    const at::Tensor query = q.narrow(0, i * queries, queries).clone().requires_grad_(true);
-    const at::Tensor keys = kv.narrow(0, offset, kLengths[i]).clone().requires_grad_(true);
+    const auto own = [&](const at::Tensor& x) { return x.narrow(0, i * queries, queries).to(at::kFloat, false, true); };
+    const at::Tensor query = own(q).requires_grad_(true);
+    const at::Tensor keys = kv.narrow(0, offset, lengths[i]).to(at::kFloat, false, true).requires_grad_(true);
     const at::Tensor expected = plainAttention(headsOf(query, kShape), headsOf(keys.narrow(1, 0, inner), kShape),
                                                headsOf(keys.narrow(1, inner, inner), kShape), {})
                                     .transpose(1, 2)
                                     .reshape({queries, inner});
-    CHECK_CLOSE(attended.out.narrow(0, i * queries, queries), expected, 1e-6);
-    const auto gradients = torch::autograd::grad({expected}, {query, keys}, {gradient.narrow(0, i * queries, queries)});
-    CHECK_CLOSE(qGradient.narrow(0, i * queries, queries), gradients[0], 2e-6);
-    CHECK_CLOSE(kvGradient.narrow(0, offset, kLengths[i]), gradients[1], 2e-6);
-    offset += kLengths[i];
+    CHECK_CLOSE(own(attended.out), expected, tolerance);
+    const auto gradients = torch::autograd::grad({expected}, {query, keys}, {own(gradient)});
+    CHECK_CLOSE(own(qGradient), gradients[0], 2 * tolerance);
+    CHECK_CLOSE(kvGradient.narrow(0, offset, lengths[i]), gradients[1], 2 * tolerance);
+    offset += lengths[i];
   }
   CHECK_EQ(allGradient.narrow(1, 0, 2 * inner).abs().max().item<float>(), 0.0f);
+}
+
+}  // namespace
+
+TEST(opsSelfAttention) {
+  for (const SelfCase& by : kSelf) {
+    for (const auto& lengths : kLengths) checkSelf(by, at::kFloat, lengths, 1e-6);
+    for (const auto& lengths : kLengths) checkSelf(by, at::kBFloat16, lengths, 1e-2);
+  }
+}
+
+TEST(opsCrossAttention) {
+  for (const CrossCase& by : kCross) {
+    for (const auto& lengths : kLengths) checkCross(by, at::kFloat, lengths, 1e-6);
+    for (const auto& lengths : kLengths) checkCross(by, at::kBFloat16, lengths, 1e-2);
+  }
+}
+
+// A row's attention has the same bits whatever stands beside it.
+TEST(opsAttentionOfARowAlone) {
+  const int64_t inner = kShape.inner();
+  const at::Tensor qkv = random(13, {26, 3 * inner}), bias = random(14, {1, kShape.heads, 20, 20}, 2);
+  const at::Tensor together = selfAttention(qkv, groupsOf({1, 4, 4, 17}), bias, kShape).out;
+  const at::Tensor alone = selfAttention(qkv.narrow(0, 9, 17), groupsOf({17}), bias, kShape).out;
+  CHECK(together.narrow(0, 9, 17).equal(alone));
+}
+
+TEST(opsAttentionKeepsNaN) {
+  at::Tensor qkv = random(15, {5, 3 * kShape.inner()});
+  qkv[2][kShape.inner()] = std::numeric_limits<float>::quiet_NaN();  // a key
+  const at::Tensor out = selfAttention(qkv, groupsOf({5}), {}, kShape).out;
+  CHECK(at::isnan(out.narrow(1, 0, kShape.size)).all().item<bool>());
 }

@@ -1,5 +1,6 @@
-// Attention over rows of unequal length without padding, by groups of equally long rows, with LibTorch's flash kernel;
-// and its gradient. Computed in float32. Not scaled by 1 / sqrt(K): T5's initialisation absorbs it.
+// Attention over rows of unequal length without padding, and its gradient. Not scaled by 1 / sqrt(K): T5's
+// initialisation absorbs it. Where the processor has AVX-512 our own kernel does it (attention_rows.h), elsewhere
+// LibTorch's (attention_flash.h).
 //
 // Letters: N tokens of all rows, B rows, T queries a row, H heads, K d_kv, i = H K.
 #pragma once
@@ -20,11 +21,14 @@ struct HeadShape {
 };
 
 struct Attended {
+  at::Tensor out;  // [tokens of the queries, i], of the queries' dtype
+  // For the gradient: of our own kernel float32 [H, tokens of the queries];
+  at::Tensor logSumExp;
+  // of LibTorch's, a group of rows each.
   struct Group {
-    at::Tensor context;    // float32 [rows, H, T, K]: for the gradient
+    at::Tensor context;    // float32 [rows, H, T, K]
     at::Tensor logSumExp;  // float32
   };
-  at::Tensor out;  // [tokens of the queries, i], of the queries' dtype
   std::vector<Group> groups;
 };
 
