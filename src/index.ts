@@ -30,7 +30,7 @@ export type { Metric, MetricChoice, MetricDefinition, MetricResult, MetricRow } 
 export { type ModelInfo, T5 } from './model.js'
 export type { GenerateOptions } from './options/generate.js'
 export type { LossOptions } from './options/loss.js'
-export type { AdafactorOptions, AdamWOptions, OptimizerOptions, Schedule } from './options/optimizer.js'
+export type { AdafactorOptions, AdamWOptions, MuonOptions, OptimizerOptions, Schedule } from './options/optimizer.js'
 export type { Init, NewPrompt, TuneOptions } from './options/tune.js'
 export { type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
 export type { Query, QueryRow } from './query.js'

@@ -71,7 +71,7 @@ export interface NativeLoss {
 }
 
 export type NativeOptimizer = {
-  name: 'adafactor' | 'adamw'
+  name: 'adafactor' | 'adamw' | 'muon'
   learningRate: number
   weightDecay: number
   schedule: 'constant' | 'linear' | 'cosine' | 'inverseSqrt'
@@ -83,6 +83,7 @@ export type NativeOptimizer = {
   epsilon: number
   beta1: number
   beta2: number
+  momentum: number
   averageDecay: number
 }
 

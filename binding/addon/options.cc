@@ -41,8 +41,9 @@ Enum choiceField(const Napi::Object& object, const char* name, Choices<Enum> cho
 
 OptimizerOptions optimizerOptions(const Napi::Object& object) {
   return {
-      .kind = choiceField<OptimizerKind>(object, "name",
-                                         {{"adafactor", OptimizerKind::kAdafactor}, {"adamw", OptimizerKind::kAdamW}}),
+      .kind = choiceField<OptimizerKind>(
+          object, "name",
+          {{"adafactor", OptimizerKind::kAdafactor}, {"adamw", OptimizerKind::kAdamW}, {"muon", OptimizerKind::kMuon}}),
       .learningRate = numberField(object, "learningRate"),
       .weightDecay = numberField(object, "weightDecay"),
       .schedule = choiceField<Schedule>(object, "schedule",
@@ -58,6 +59,7 @@ OptimizerOptions optimizerOptions(const Napi::Object& object) {
       .epsilon = numberField(object, "epsilon"),
       .beta1 = numberField(object, "beta1"),
       .beta2 = numberField(object, "beta2"),
+      .momentum = numberField(object, "momentum"),
       .averageDecay = numberField(object, "averageDecay"),
   };
 }

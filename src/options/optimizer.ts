@@ -42,7 +42,19 @@ export interface AdamWOptions extends AnyOptimizer {
   epsilon?: number
 }
 
-export type OptimizerOptions = AdafactorOptions | AdamWOptions
+/**
+ * Muon (Jordan et al. 2024): momentum whose singular values are brought near 1 by five Newton-Schulz iterations, so that every direction of the prompt learns at
+ * the same pace. An update's root mean square is the rate, whatever the gradient's size.
+ */
+export interface MuonOptions extends AnyOptimizer {
+  name: 'muon'
+  /** P *= 1 - rate * weightDecay a step. @defaultValue 0 */
+  weightDecay?: number
+  /** How much of the last steps' gradients stays in the next one's (Nesterov's form). @defaultValue 0.9 */
+  momentum?: number
+}
+
+export type OptimizerOptions = AdafactorOptions | AdamWOptions | MuonOptions
 
 /** Each update rule with nothing added to it; what an explicit optimizer leaves out takes these values, whatever the preset says. */
 const PLAIN: NativeOptimizer = {
@@ -58,36 +70,44 @@ const PLAIN: NativeOptimizer = {
   epsilon: 1e-30,
   beta1: 0.9,
   beta2: 0.999,
+  momentum: 0.9,
   averageDecay: 0,
 }
 
 export const PLAIN_ADAFACTOR: Readonly<NativeOptimizer> = PLAIN
 export const PLAIN_ADAMW: Readonly<NativeOptimizer> = { ...PLAIN, name: 'adamw', epsilon: 1e-8 }
+export const PLAIN_MUON: Readonly<NativeOptimizer> = { ...PLAIN, name: 'muon' }
 
 const COMMON = {
-  name: oneOf('adafactor', 'adamw'),
+  name: oneOf('adafactor', 'adamw', 'muon'),
   learningRate: number({ above: 0 }),
   weightDecay: number({ min: 0, below: 1 }),
   schedule: oneOf('constant', 'linear', 'cosine', 'inverseSqrt'),
   warmupSteps: integer(0),
-  epsilon: number({ min: 0 }),
 }
 
 const ADAFACTOR = {
   ...COMMON,
+  epsilon: number({ min: 0 }),
   clipThreshold: number({ above: 0 }),
   decayRate: number({ above: 0 }),
   initialStep: integer(0),
   minDimSizeToFactor: integer(1),
 }
 
-const ADAMW = { ...COMMON, beta1: number({ min: 0, below: 1 }), beta2: number({ min: 0, below: 1 }) }
+const ADAMW = { ...COMMON, epsilon: number({ min: 0 }), beta1: number({ min: 0, below: 1 }), beta2: number({ min: 0, below: 1 }) }
+
+const MUON = { ...COMMON, momentum: number({ min: 0, below: 1 }) }
 
 /** An optimizer that is given, with its own defaults: nothing of a preset's is left in it. */
 export function checkOptimizer(value: unknown, name: string): NativeOptimizer {
   if (!isObject(value)) throw invalidOption(name, value, "an object such as { name: 'adafactor', learningRate: 0.3 }")
-  const rule = COMMON.name(value.name, `${name}.name`)
-  return rule === 'adamw'
-    ? { ...PLAIN_ADAMW, ...checkOptions('adamw', value, ADAMW, `${name}.`) }
-    : { ...PLAIN_ADAFACTOR, ...checkOptions('adafactor', value, ADAFACTOR, `${name}.`) }
+  switch (COMMON.name(value.name, `${name}.name`)) {
+    case 'adamw':
+      return { ...PLAIN_ADAMW, ...checkOptions('adamw', value, ADAMW, `${name}.`) }
+    case 'muon':
+      return { ...PLAIN_MUON, ...checkOptions('muon', value, MUON, `${name}.`) }
+    default:
+      return { ...PLAIN_ADAFACTOR, ...checkOptions('adafactor', value, ADAFACTOR, `${name}.`) }
+  }
 }

@@ -43,14 +43,21 @@ export interface TuneSettings
   validationSplit?: number
 }
 
-const ADAFACTOR_ONLY = ['clipThreshold', 'decayRate', 'initialStep', 'minDimSizeToFactor']
-const ADAMW_ONLY = ['beta1', 'beta2']
+/** What each update rule has beside what all have. */
+const OWN_SETTINGS = {
+  adafactor: ['clipThreshold', 'decayRate', 'initialStep', 'minDimSizeToFactor', 'epsilon'],
+  adamw: ['beta1', 'beta2', 'epsilon'],
+  muon: ['momentum'],
+}
 
 export function settingsOf(options: ResolvedTune): TuneSettings {
   const { preset, steps, batchSize, length, shuffle, dropout, loss, seed, maxInputLength, maxTargetLength } = options
   const { evaluateEvery, bestMetric, patience, validationSplit, init } = options
   const metrics = options.metrics.map(nameOf)
-  const foreign = options.optimizer.name === 'adamw' ? ADAFACTOR_ONLY : ADAMW_ONLY
+  const own = OWN_SETTINGS[options.optimizer.name]
+  const foreign = Object.values(OWN_SETTINGS)
+    .flat()
+    .filter((name) => !own.includes(name))
   const optimizer = Object.fromEntries(Object.entries(options.optimizer).filter(([name]) => !foreign.includes(name)))
   return {
     ...{ preset, steps, batchSize, length, init: typeof init === 'object' && 'prompt' in init ? { prompt: 'given' } : init, shuffle },

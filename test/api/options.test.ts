@@ -74,6 +74,8 @@ describe('resolveTune', () => {
     })
     const adamw = resolveTune({ train, preset, optimizer: { name: 'adamw', learningRate: 0.01 } }).optimizer
     expect(adamw).toMatchObject({ ...plain, learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 })
+    const muon = resolveTune({ train, preset, optimizer: { name: 'muon', learningRate: 0.2, momentum: 0.95 } }).optimizer
+    expect(muon).toMatchObject({ ...plain, name: 'muon', learningRate: 0.2, momentum: 0.95 })
   })
 
   test.each(['fast', 'paper'] as const)('an explicit loss or dropout replaces that of %s', (preset) => {
@@ -98,6 +100,8 @@ describe('resolveTune', () => {
     ["'steps'", { train, steps: 0 }],
     ["'optimizer.name'", { train, optimizer: { name: 'sgd' } }],
     ["no option 'optimizer.beta1'", { train, optimizer: { name: 'adafactor', beta1: 0.9 } }],
+    ["no option 'optimizer.epsilon'", { train, optimizer: { name: 'muon', epsilon: 1e-8 } }],
+    ["'optimizer.momentum'", { train, optimizer: { name: 'muon', momentum: 1 } }],
     ["'loss.reduction'", { train, loss: { reduction: 'none' } }],
     ["'dropout'", { train, dropout: 1 }],
     ["'prompt.init'", { train, prompt: { init: 'zeros' } }],

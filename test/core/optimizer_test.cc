@@ -1,11 +1,13 @@
 #include "core/train/optimizer.h"
 
+#include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
 
 #include "check.h"
 #include "core/checkpoint/safetensors.h"
+#include "core/train/muon.h"
 #include "hashed.h"
 
 using namespace softprompt;
@@ -28,13 +30,13 @@ at::Tensor hashedGradient(int64_t rows, int64_t columns, uint32_t step) {
   return values;
 }
 
-void checkRecorded(const OptimizerOptions& options, const std::string& name) {
+void checkRecorded(const OptimizerOptions& options, const std::string& name, double tolerance = kTolerance) {
   at::Tensor parameter = answer("start").clone();
   const at::Tensor gradients = answer("gradients"), expected = answer(name);
   const auto optimizer = makeOptimizer(options, parameter.sizes(), kSteps);
   for (int64_t step = 0; step < kSteps; ++step) {
     optimizer->update(parameter, gradients[step], step);
-    CHECK_CLOSE(parameter, expected[step], kTolerance);
+    CHECK_CLOSE(parameter, expected[step], tolerance);
   }
 }
 
@@ -44,6 +46,14 @@ OptimizerOptions adamw() {
   options.learningRate = 0.1;
   options.weightDecay = 0.01;
   options.epsilon = 1e-8;
+  return options;
+}
+
+OptimizerOptions muon() {
+  OptimizerOptions options;
+  options.kind = OptimizerKind::kMuon;
+  options.learningRate = 0.1;
+  options.weightDecay = 0.01;
   return options;
 }
 
@@ -83,7 +93,7 @@ TEST(optimizer_adamw) {
 TEST(optimizer_state_goes_on_to_the_bit) {
   OptimizerOptions factored;
   factored.minDimSizeToFactor = 8;
-  for (const OptimizerOptions& options : {OptimizerOptions(), factored, adamw()}) {
+  for (const OptimizerOptions& options : {OptimizerOptions(), factored, adamw(), muon()}) {
     at::Tensor whole = answer("start").clone();
     const at::Tensor gradients = answer("gradients");
     const auto first = makeOptimizer(options, whole.sizes(), kSteps);
@@ -102,6 +112,32 @@ TEST(optimizer_refuses_another_state) {
   CHECK_THROWS(optimizer->restore({}), "CHECKPOINT_INVALID");
   CHECK_THROWS(optimizer->restore({{"square", at::zeros({3, 5}, at::kFloat)}}), "CHECKPOINT_INVALID");
   CHECK_THROWS(optimizer->restore({{"square", at::zeros({3, 4}, at::kDouble)}}), "CHECKPOINT_INVALID");
+}
+
+// Its products are float32, so its answers are a little further off.
+TEST(optimizer_muon) {
+  checkRecorded(muon(), "muon", 1e-5);
+  const at::Tensor gradients = answer("gradients");
+  at::Tensor tall = answer("start").t().contiguous();
+  const auto optimizer = makeOptimizer(muon(), tall.sizes(), kSteps);
+  for (int64_t step = 0; step < kSteps; ++step) optimizer->update(tall, gradients[step].t().contiguous(), step);
+  CHECK_CLOSE(tall, answer("muon.tall"), 1e-5);
+}
+
+TEST(optimizer_muon_moves_every_direction_alike) {
+  const at::Tensor gradient = hashed(40, 64, 3).mul_(1e-3);
+  gradient[0].mul_(100);  // one direction far larger than the others
+  const at::Tensor values = std::get<1>(at::linalg_svd(orthogonalised(gradient), false));
+  CHECK(values.min().item<double>() > 0.3 && values.max().item<double>() < 1.3);
+}
+
+TEST(optimizer_muon_of_no_gradient) {
+  at::Tensor parameter = hashed(4, 8, 1);
+  const at::Tensor before = parameter.clone();
+  OptimizerOptions options = muon();
+  options.weightDecay = 0;
+  makeOptimizer(options, parameter.sizes(), 1)->update(parameter, at::zeros({4, 8}), 0);
+  CHECK(parameter.equal(before));
 }
 
 TEST(optimizer_schedules) {

@@ -159,10 +159,11 @@ TEST(tuner_cancelled_keeps_the_state_of_the_step_before) {
 TEST(tuner_restored_is_never_interrupted) {
   ToyModel model;
   const TemporaryFile file("resume.safetensors");
-  OptimizerOptions adamw;
+  OptimizerOptions adamw, muon;
   adamw.kind = OptimizerKind::kAdamW;
   adamw.schedule = Schedule::kCosine;
-  for (const OptimizerOptions& optimizer : {someOptions().optimizer, adamw}) {
+  muon.kind = OptimizerKind::kMuon;
+  for (const OptimizerOptions& optimizer : {someOptions().optimizer, adamw, muon}) {
     TuneOptions options = someOptions();
     options.optimizer = optimizer;
     Tuner whole = someTuner(model, options), first = someTuner(model, options), second = someTuner(model, options);

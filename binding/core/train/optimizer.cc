@@ -3,6 +3,7 @@
 #include "core/runtime/error.h"
 #include "core/train/adafactor.h"
 #include "core/train/adamw.h"
+#include "core/train/muon.h"
 
 namespace softprompt {
 
@@ -17,8 +18,15 @@ at::Tensor Optimizer::restored(const std::map<std::string, at::Tensor>& state, c
 }
 
 std::unique_ptr<Optimizer> makeOptimizer(const OptimizerOptions& options, at::IntArrayRef shape, int64_t totalSteps) {
-  if (options.kind == OptimizerKind::kAdafactor) return std::make_unique<Adafactor>(options, shape, totalSteps);
-  return std::make_unique<AdamW>(options, shape, totalSteps);
+  switch (options.kind) {
+    case OptimizerKind::kAdafactor:
+      return std::make_unique<Adafactor>(options, shape, totalSteps);
+    case OptimizerKind::kAdamW:
+      return std::make_unique<AdamW>(options, shape, totalSteps);
+    case OptimizerKind::kMuon:
+      return std::make_unique<Muon>(options, shape, totalSteps);
+  }
+  return nullptr;  // there is no other kind
 }
 
 }  // namespace softprompt

@@ -26,7 +26,7 @@ class Optimizer {
                              const at::Tensor& like);
 };
 
-// Adafactor as T5X has it (no first moment, no parameter scaling) or AdamW, for a parameter of `shape`.
+// Adafactor as T5X has it (no first moment, no parameter scaling), AdamW or Muon, for a parameter of `shape`.
 std::unique_ptr<Optimizer> makeOptimizer(const OptimizerOptions& options, at::IntArrayRef shape, int64_t totalSteps);
 
 // The rate at `step` (from 0): rises linearly to learningRate over warmupSteps, then follows the schedule; linear and

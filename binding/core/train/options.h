@@ -8,7 +8,7 @@
 namespace softprompt {
 
 enum class Reduction { kSum, kMean };  // over the batch's target tokens
-enum class OptimizerKind { kAdafactor, kAdamW };
+enum class OptimizerKind { kAdafactor, kAdamW, kMuon };
 enum class Schedule { kConstant, kLinear, kCosine, kInverseSqrt };
 
 struct LossOptions {
@@ -20,7 +20,7 @@ struct LossOptions {
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdafactor;
   double learningRate = 0.3;
-  double weightDecay = 1e-5;  // Adafactor: P *= 1 - weightDecay a step, as T5X; AdamW: decoupled, times the rate
+  double weightDecay = 1e-5;  // Adafactor: P *= 1 - weightDecay a step, as T5X; AdamW, Muon: times the rate
   Schedule schedule = Schedule::kConstant;
   int64_t warmupSteps = 0;
   // Adafactor
@@ -28,10 +28,11 @@ struct OptimizerOptions {
   double decayRate = 0.8;
   int64_t initialStep = 0;
   int64_t minDimSizeToFactor = 128;
-  // Adafactor's epsilon is 1e-30, AdamW's 1e-8
+  // Adafactor's epsilon is 1e-30, AdamW's 1e-8; Muon has none
   double epsilon = 1e-30;
   double beta1 = 0.9;
   double beta2 = 0.999;
+  double momentum = 0.9;  // Muon
   double averageDecay =
       0;  // > 0: the prompt handed out is an exponential moving average of the iterates (preset 'fast')
 };

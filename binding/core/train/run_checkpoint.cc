@@ -59,6 +59,8 @@ RunIdentity optimizerIdentity(const OptimizerOptions& o) {
                                {"optimizer.decayRate", exact(o.decayRate)},
                                {"optimizer.initialStep", std::to_string(o.initialStep)},
                                {"optimizer.minDimSizeToFactor", std::to_string(o.minDimSizeToFactor)}});
+  } else if (o.kind == OptimizerKind::kMuon) {
+    identity.merge(RunIdentity{{"optimizer.name", "muon"}, {"optimizer.momentum", exact(o.momentum)}});
   } else {
     identity.merge(RunIdentity{
         {"optimizer.name", "adamw"}, {"optimizer.beta1", exact(o.beta1)}, {"optimizer.beta2", exact(o.beta2)}});
