@@ -1,4 +1,5 @@
-// Loading time and peak memory of a large checkpoint of made-up numbers, beside Hugging Face's from_pretrained, in pairs:
+// From a folder to the first token, and the peak of memory: a large checkpoint of made-up numbers, beside Hugging Face's from_pretrained and generate, in pairs.
+// (To the first token, because from_pretrained maps a file whose dtype is the wanted one and reads it only when it is used.)
 //   node bench/load.mjs --peer-python PYTHON [--gigabytes 3] [--rounds 3] [--folder DIR]
 // Each load is a process of its own (the file is in the system's cache from the second on). The files are deleted afterwards.
 import { spawnSync } from 'node:child_process'
@@ -55,6 +56,7 @@ function writeModel(folder, bytes) {
     architectures: ['T5ForConditionalGeneration'],
     feed_forward_proj: 'gated-gelu',
     tie_word_embeddings: false,
+    decoder_start_token_id: 0,
     ...shape(bytes),
   }
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config))
@@ -90,7 +92,9 @@ const ours = (folder, dtype) => `
   await (await T5.load(${JSON.stringify(fileURLToPath(new URL('../models/nano-t5', import.meta.url)))}, { device: 'cpu' })).dispose()
   const before = size('VmRSS'), start = performance.now()
   const t5 = await T5.load(${JSON.stringify(folder)}, { device: 'cpu', dtype: '${dtype}' })
-  console.log(JSON.stringify({ seconds: (performance.now() - start) / 1000, bytes: size('VmHWM') - before }))
+  const loaded = performance.now()
+  await t5.generate(Int32Array.of(3, 4, 5, 1), { maxNewTokens: 1 })
+  console.log(JSON.stringify({ load: (loaded - start) / 1000, seconds: (performance.now() - start) / 1000, bytes: size('VmHWM') - before }))
   process.exit(0)`
 
 const theirs = (folder, dtype) => `
@@ -99,7 +103,9 @@ from transformers import T5ForConditionalGeneration as Model
 size = lambda field: 1024 * int(re.search(field + r':\\s+(\\d+)', open('/proc/self/status').read())[1])
 before, start = size('VmRSS'), time.perf_counter()
 model = Model.from_pretrained(${JSON.stringify(folder)}, dtype=torch.${dtype})
-print(json.dumps({'seconds': time.perf_counter() - start, 'bytes': size('VmHWM') - before}))`
+loaded = time.perf_counter()
+model.generate(torch.tensor([[3, 4, 5, 1]]), max_new_tokens=1)
+print(json.dumps({'load': loaded - start, 'seconds': time.perf_counter() - start, 'bytes': size('VmHWM') - before}))`
 
 function measured(command, args) {
   const { stdout, stderr, status } = spawnSync(command, args, { encoding: 'utf8' })
@@ -121,12 +127,13 @@ try {
     }))
     const line = (who) => {
       const all = rounds.map((round) => round[who])
-      return `${who.padEnd(6)} ${middle(all.map(({ seconds }) => seconds)).toFixed(2)} s, peak ${(middle(all.map((a) => a.bytes)) / kept).toFixed(2)} x the model`
+      const seconds = (what) => middle(all.map((one) => one[what])).toFixed(2)
+      return `${who.padEnd(6)} ${seconds('seconds')} s (loading ${seconds('load')}), peak ${(middle(all.map((a) => a.bytes)) / kept).toFixed(2)} x the model`
     }
     console.log(`${dtype} from a float32 file of ${(bytes / 1e9).toFixed(2)} GB\n  ${line('ours')}`)
     if (!values['peer-python']) continue
     const ratios = rounds.map((round) => round.theirs.seconds / round.ours.seconds)
-    console.log(`  ${line('theirs')}\n  time, theirs / ours, a pair: ${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}`)
+    console.log(`  ${line('theirs')}\n  to the first token, theirs / ours, a pair: ${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}`)
   }
 } finally {
   rmSync(folder, { recursive: true })

@@ -19,7 +19,7 @@ struct TensorRequest {
 
 struct ReadTensor {
   at::Tensor values;   // undefined unless kept
-  std::string digest;  // sha256 hex of the values as float32
+  std::string digest;  // ValueDigest of the values as float32
 };
 
 struct ReadOptions {

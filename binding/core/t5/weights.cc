@@ -7,6 +7,7 @@
 #include "core/runtime/sha256.h"
 #include "core/t5/parameters.h"
 #include "core/t5/read_tensors.h"
+#include "core/t5/value_digest.h"
 
 namespace softprompt {
 namespace {
@@ -135,9 +136,9 @@ class Reader {
 
 void Fingerprint::add(const std::string& name, const at::Tensor& values) {
   const at::Tensor floats = values.detach().to(at::kCPU, at::kFloat).contiguous();
-  Sha256 sha;
-  sha.update(floats.const_data_ptr(), floats.nbytes());
-  addDigest(name, floats.sizes(), sha.hex());
+  ValueDigest digest;
+  digest.update(floats.const_data_ptr<float>(), static_cast<size_t>(floats.numel()));
+  addDigest(name, floats.sizes(), digest.hex());
 }
 
 void Fingerprint::addDigest(const std::string& name, at::IntArrayRef shape, const std::string& digest) {

@@ -23,7 +23,7 @@ struct WeightOptions {
 
 struct Weights {
   NamedTensors tensors;     // in the order of the forward pass, the head last
-  std::string fingerprint;  // sha256 of the config's maths and of every value as float32, whatever dtype was asked for
+  std::string fingerprint;  // of the config's maths and of every value as float32, whatever dtype was asked for
 };
 
 // Of tensors by name, in any order, whose values are hashed as float32.
@@ -31,7 +31,7 @@ class Fingerprint {
  public:
   void add(const std::string& name, const at::Tensor& values);
   void addDigest(const std::string& name, at::IntArrayRef shape,
-                 const std::string& digest);  // sha256 hex of the values
+                 const std::string& digest);  // ValueDigest of the values
   std::string hex(const T5Config& config) const;
 
  private:
