@@ -4,7 +4,7 @@ import type { NativeGeneration } from './native.js'
 import { isMany, type ResolvedQuery, resolveQueries, sharedSignal } from './query.js'
 import { promptedRows, tokenRows } from './rows.js'
 import { nativeOptions } from './sequences.js'
-import { stopAt } from './stop.js'
+import { StopWatch, stopAt } from './stop.js'
 import { mapInSlices } from './time-slice.js'
 
 /** What a call cost, in tokens of the model's tokenizer. Rows of a soft prompt are not counted. */
@@ -51,12 +51,33 @@ export async function generate(model: Frozen, call: Call, queries: unknown, opti
 export async function generateResolved(model: Frozen, call: Call, queries: readonly ResolvedQuery[]): Promise<Generation[]> {
   if (queries.length === 0) return []
   const { options, sequences } = nativeOptions(queries)
-  const made = await finish(call, () => model.native.generate(promptedRows(model, queries), options, undefined, sequences))
+  const made = await finish(call, () => {
+    const onTokens = stopping(model, queries, (row) => job.finishRow(row))
+    const job = model.native.generate(promptedRows(model, queries), options, onTokens, sequences)
+    return job
+  })
   const outputs = made.flatMap((ofRow, row) => ofRow.map((output) => ({ query: queries[row] as ResolvedQuery, output })))
   const generations = await mapInSlices(outputs, ({ query, output }) => generation(model, query, output))
   const cut = generations.flatMap((one, i) => (one.finishReason === 'stop' ? [{ query: outputs[i]!.query, generation: one }] : []))
   await rescore(model, call, cut)
   return generations
+}
+
+/** Watches the tokens as they are made, and tells of each row that has come to a stop text. Undefined where no row needs it. */
+function stopping(model: Frozen, queries: readonly ResolvedQuery[], onStop: (row: number) => void) {
+  const { tokenizer } = model
+  if (!tokenizer || !queries.some(endsAtStop)) return undefined
+  const watches = queries.map((query) => (endsAtStop(query) ? new StopWatch(tokenizer, query.stop) : undefined))
+  return (rows: Int32Array, tokens: Int32Array) => {
+    rows.forEach((row, i) => {
+      if (watches[row]?.sees(tokens[i] as number)) onStop(row)
+    })
+  }
+}
+
+/** Beams have no output before their end, and of several outputs only the first is told of as it grows. */
+function endsAtStop({ stop, numBeams, numReturnSequences }: ResolvedQuery): boolean {
+  return stop.length > 0 && numBeams === 1 && numReturnSequences === 1
 }
 
 function generation(model: Frozen, query: ResolvedQuery, made: NativeGeneration): Generation {

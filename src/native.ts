@@ -139,6 +139,11 @@ export interface NativeModelInfo {
   threads: number
 }
 
+/** `finishRow` ends a row with the tokens that it has at the next step; nothing happens to a beam search. */
+export interface NativeGenerateJob extends NativeJob<NativeGeneration[][]> {
+  finishRow(row: number): void
+}
+
 export interface NativeModel {
   readonly info: NativeModelInfo
   /** Of each row its outputs, the best first. `onTokens` gets the tokens of each row's first output. */
@@ -147,7 +152,7 @@ export interface NativeModel {
     options: NativeGenerateOptions[],
     onTokens?: (rows: Int32Array, tokens: Int32Array) => void,
     sequences?: TokenRows[],
-  ): NativeJob<NativeGeneration[][]>
+  ): NativeGenerateJob
   /** One Float32Array a row, a number a target token. */
   score(rows: NativePromptedRows, targets: TokenRows): NativeJob<Float32Array[]>
   /** rows x labels, row-major. */

@@ -1,4 +1,4 @@
-import type { Tokenizer } from './tokenizer/tokenizer.js'
+import type { StreamDecoder, Tokenizer } from './tokenizer/tokenizer.js'
 
 /** Where the first of the `stops` begins in `text`; -1 if none is there. */
 export function firstStop(text: string, stops: readonly string[]): number {
@@ -14,6 +14,30 @@ export function heldBack(text: string, stops: readonly string[]): number {
     if (stops.some((stop) => stop.startsWith(tail))) return length
   }
   return 0
+}
+
+/** Reads an output token by token until a stop text is in it. */
+export class StopWatch {
+  readonly #decoder: StreamDecoder
+  readonly #stops: readonly string[]
+  readonly #longest: number
+  #tail = ''
+  #isFound = false
+
+  constructor(tokenizer: Tokenizer, stops: readonly string[]) {
+    this.#decoder = tokenizer.createStreamDecoder()
+    this.#stops = stops
+    this.#longest = Math.max(...stops.map((stop) => stop.length))
+  }
+
+  /** True with the token that completes a stop text, once. */
+  sees(token: number): boolean {
+    if (this.#isFound) return false
+    const text = this.#tail + this.#decoder.push(token)
+    this.#isFound = firstStop(text, this.#stops) >= 0
+    this.#tail = text.slice(Math.max(0, text.length - this.#longest))
+    return this.#isFound
+  }
 }
 
 /**

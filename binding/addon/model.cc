@@ -165,7 +165,12 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
                        [answers = std::move(answers)](Napi::Env e) -> Napi::Value { return answersArray(e, answers); });
   };
   auto request = std::make_shared<GenerateRequest>(session_->model.executor, std::move(call), std::move(onDone));
-  return launch(env, id, session_->thread, std::move(request));
+  const std::weak_ptr<GenerateRequest> known = request;
+  Napi::Object job = launch(env, id, session_->thread, std::move(request));
+  job.Set("finishRow", Napi::Function::New(env, [known](const Napi::CallbackInfo& of) {
+            if (const auto running = known.lock()) running->finishRow(of[0].ToNumber().Int64Value());
+          }));
+  return job;
 }
 
 Napi::Value Model::score(const Napi::CallbackInfo& info) {

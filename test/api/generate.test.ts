@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Generation, Piece, SoftPrompt, T5 } from '../../src/index.js'
+import { folderOf } from '../parity/answers.js'
 import { failure, load, NANO, TINY, wavyPrompt } from './helpers.js'
 
 const TEXTS = ['play some jazz', 'x', 'what will the weather be like in the mountains on the second weekend of may']
@@ -95,6 +96,23 @@ describe('generate', () => {
     expect(nano.tokenizer!.decode(cut.tokens.slice(0, -1))).not.toContain(stop)
     expect(cut.logProb).toBeCloseTo((await nano.score({ input: TEXTS[0]!, target: cut.tokens, prompt })).logProb, 5)
     expect(cut.usage.outputTokens).toBe(cut.tokens.length)
+  })
+
+  test('a row ends soon after its stop text, whatever it may have left', async () => {
+    const endless = { prompt, minNewTokens: 1_000_000, maxNewTokens: 1_000_000 }
+    const whole = await nano.generate(TEXTS[0]!, { ...endless, minNewTokens: 12, maxNewTokens: 12 })
+    const stop = [whole.text.slice(2, 4)]
+    const sampled = { doSample: true, seed: 3, topK: 50, stop: ['e'] }
+    const [cut, short, drawn] = await nano.generate([
+      { input: TEXTS[0]!, ...endless, stop },
+      { input: TEXTS[1]!, prompt, maxNewTokens: 3 },
+      { input: TEXTS[2]!, ...endless, ...sampled },
+    ])
+    const alone = await nano.generate(TEXTS[0]!, { prompt, minNewTokens: 12, maxNewTokens: 12, stop })
+    expect(cut).toEqual({ ...alone, logProb: expect.closeTo(alone.logProb, 4) })
+    expect(short!.tokens).toEqual((await nano.generate(TEXTS[1]!, { prompt, maxNewTokens: 3 })).tokens)
+    expect(drawn).toMatchObject({ finishReason: 'stop' })
+    expect(drawn!.text).not.toContain('e')
   })
 
   test.each<[string, string, (t5: T5) => Promise<unknown>]>([
@@ -296,6 +314,14 @@ describe('stream', () => {
     const pieces = await gather(nano.stream({ ...query, stop }))
     expect(pieces.map((piece) => piece.text).join('')).toBe(whole.text)
     expect(pieces.map((piece) => piece.token)).toEqual([...whole.tokens])
+  })
+
+  test('a character of several tokens comes as one piece, with its last byte', async () => {
+    const byt5 = await load(folderOf('byt5'))
+    const label = 'né ✓ 日本 🦉!'
+    const pieces = await gather(byt5.stream('x', { labels: [label], maxNewTokens: 40 }))
+    expect(pieces.filter(({ text }) => text !== '').map(({ text }) => text)).toEqual([...label])
+    expect(pieces).toHaveLength(new TextEncoder().encode(label).length + 1) // </s>
   })
 
   test('breaking out and aborting stop it, and the model goes on', async () => {

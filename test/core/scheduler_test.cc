@@ -11,6 +11,7 @@ namespace {
 
 using softprompt::ComputeThread;
 using softprompt::Executor;
+using softprompt::FinishReason;
 using softprompt::FunctionTask;
 using softprompt::GenerateOptions;
 using softprompt::GenerateRequest;
@@ -120,6 +121,30 @@ TEST(scheduler_aCallWhosePromptIsTooWideFailsAlone) {
   for (const size_t i : {0, 2}) {
     CHECK(*together[i].told == together[i].result.get());
   }
+}
+
+// From the thread that is told of the tokens, as a caller does that has seen enough.
+TEST(scheduler_aFinishedRowEndsWithWhatItHas) {
+  const std::unique_ptr<Executor> model = std::make_unique<check::SmallExecutor>();
+  ComputeThread thread({});
+  auto given = call(3, 8, true);
+  for (GenerateOptions& options : given.options) options.minNewTokens = options.maxNewTokens = 9;
+  const Tokens whole = alone(thread, model, given);
+  CHECK_EQ(whole[1].size(), size_t{9});
+  GenerateRequest* running = nullptr;
+  int seen = 0;
+  given.onToken = [&](int64_t row, int32_t) {
+    if (row == 1 && ++seen == 4) running->finishRow(1);
+  };
+  std::promise<GenerateRequest::Answers> answers;
+  const auto request = std::make_shared<GenerateRequest>(
+      model, given, [&](std::exception_ptr, GenerateRequest::Answers made) { answers.set_value(std::move(made)); });
+  running = request.get();
+  thread.submit(request);
+  const auto made = answers.get_future().get();
+  for (const size_t row : {0, 2}) CHECK(made[row][0].tokens == whole[row]);
+  CHECK(made[1][0].tokens == std::vector<int32_t>(whole[1].begin(), whole[1].begin() + 4));
+  CHECK(made[1][0].finishReason == FinishReason::kLength);
 }
 
 TEST(scheduler_aBatchHasAtMost64Lanes) {

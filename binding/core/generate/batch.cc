@@ -74,6 +74,14 @@ void DecodingBatch::drop(int64_t row) {
   std::erase_if(members_, [&](const Member& member) { return member.row == row; });
 }
 
+void DecodingBatch::finish(int64_t row, const OnAnswers& onAnswers) {
+  std::erase_if(members_, [&](const Member& member) {
+    if (member.row != row || !member.search->finish()) return false;
+    onAnswers(row, member.search->answers());
+    return true;
+  });
+}
+
 // int64 [lanes]: what each lane reads now.
 at::Tensor DecodingBatch::nextIds() const {
   std::vector<int64_t> ids(lanes_, model_.config().padTokenId);

@@ -29,6 +29,8 @@ class DecodingBatch {
 
   // Leaves a row out from now on.
   void drop(int64_t row);
+  // Ends a row that is no beam search with the tokens that it has.
+  void finish(int64_t row, const OnAnswers& onAnswers);
   bool finished() const { return members_.empty(); }
 
  private:

@@ -32,6 +32,13 @@ class Chains final : public Search {
     answerOf_.resize(kept);
   }
 
+  bool finish() override {
+    for (size_t i = 0; i < running_.size(); ++i) answers_[answerOf_[i]] = running_[i].generation(eos_);
+    running_.clear();
+    answerOf_.clear();
+    return true;
+  }
+
   std::vector<Generation> answers() const override { return answers_; }
   size_t number(size_t running) const override { return answerOf_[running]; }
 

@@ -74,10 +74,7 @@ bool Decoding::step(YieldPoint& yieldPoint) {
     if (!rows.empty()) batch_ = std::make_unique<DecodingBatch>(model_, rows_, options_, rows, pass);
   }
   if (!batch_) return false;
-  batch_->step(pass, onToken_, [&](int64_t row, std::vector<Generation> made) {
-    answers[row] = std::move(made);
-    done_[row] = true;
-  });
+  batch_->step(pass, onToken_, [&](int64_t row, std::vector<Generation> made) { answer(row, std::move(made)); });
   if (batch_->finished()) batch_.reset();
   return batch_ || !batches_.empty();
 }
@@ -88,6 +85,17 @@ void Decoding::drop(int64_t row) {
   if (!batch_) return;
   batch_->drop(row);
   if (batch_->finished()) batch_.reset();
+}
+
+void Decoding::finish(int64_t row) {
+  if (done_[row] || !batch_) return;
+  batch_->finish(row, [&](int64_t of, std::vector<Generation> made) { answer(of, std::move(made)); });
+  if (batch_->finished()) batch_.reset();
+}
+
+void Decoding::answer(int64_t row, std::vector<Generation> made) {
+  answers[row] = std::move(made);
+  done_[row] = true;
 }
 
 std::vector<std::vector<Generation>> generate(Executor& model, const PromptedRows& rows,

@@ -41,11 +41,15 @@ class Decoding {
   bool step(YieldPoint& yieldPoint);
   // Leaves a row out from now on; it is done, without answers.
   void drop(int64_t row);
+  // Ends a row with the tokens that it has so far. Nothing, for a beam search and a row whose turn has not come.
+  void finish(int64_t row);
   bool isDone(int64_t row) const { return done_[row]; }
   // The outputs of each row that is done, numReturnSequences of them, the best first.
   std::vector<std::vector<Generation>> answers;
 
  private:
+  void answer(int64_t row, std::vector<Generation> made);
+
   Executor& model_;
   const PromptedRows rows_;
   const std::vector<GenerateOptions> options_;

@@ -46,6 +46,7 @@ bool GenerateRequest::step(YieldPoint& yieldPoint) {
   try {
     if (!run_) begin();
     dropSettled();
+    finishRows();
     const bool more = run_->decoding->step(yieldPoint);
     collect();
     if (!more) run_.reset();
@@ -80,6 +81,19 @@ void GenerateRequest::append(GenerateRequest& request, Call& all) {
 void GenerateRequest::dropSettled() {
   for (size_t i = 0; i < run_->places.size(); ++i)
     if (run_->places[i].request->settled()) run_->decoding->drop(static_cast<int64_t>(i));
+}
+
+void GenerateRequest::finishRow(int64_t row) {
+  const std::lock_guard lock(finishedMutex_);
+  finished_.push_back(row);
+}
+
+void GenerateRequest::finishRows() {
+  for (size_t i = 0; i < run_->places.size(); ++i) {
+    Place& place = run_->places[i];
+    const std::lock_guard lock(place.request->finishedMutex_);
+    if (std::erase(place.request->finished_, place.row) > 0) run_->decoding->finish(static_cast<int64_t>(i));
+  }
 }
 
 void GenerateRequest::collect() {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/generate/generate.h"
@@ -30,6 +31,9 @@ class GenerateRequest final : public Task {
   bool absorb(const std::shared_ptr<Task>& other) override;
   bool isDone() const override { return rowsLeft_ == 0; }
 
+  // From any thread: row `row` has all that it needs and ends with the tokens that it then has (Decoding::finish).
+  void finishRow(int64_t row);
+
  private:
   // A row of the batch is row `row` of `request`.
   struct Place {
@@ -49,6 +53,7 @@ class GenerateRequest final : public Task {
   void begin();
   void append(GenerateRequest& request, Call& all);
   void dropSettled();
+  void finishRows();
   void collect();
   void deliver(int64_t row, int32_t token);
 
@@ -60,6 +65,8 @@ class GenerateRequest final : public Task {
   std::vector<int64_t> made_;                               // tokens of each row in the run that goes on
   std::vector<std::shared_ptr<GenerateRequest>> absorbed_;  // before the run
   std::unique_ptr<Run> run_;
+  std::mutex finishedMutex_;
+  std::vector<int64_t> finished_;  // rows that finishRow named since the last step
 };
 
 }  // namespace softprompt

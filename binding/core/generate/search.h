@@ -46,6 +46,8 @@ class Search {
   std::vector<Sequence>& running() { return running_; }
   // Moves on by one token: candidates[i] are those of running()[i], the best first.
   virtual void extend(const std::vector<std::vector<Candidate>>& candidates) = 0;
+  // Ends with what there is; false: a beam search, which has no output before its end.
+  virtual bool finish() { return false; }
   // Which of the row's outputs running()[i] is to become; 0 for beams, which is not known before the end.
   virtual size_t number(size_t i) const { return 0; }
   // After the end: the row's outputs, the best first.
