@@ -9,9 +9,11 @@
 
 #include "check.h"
 #include "core/runtime/random.h"
+#include "core/train/dropout.h"
 #include "fixture.h"
 
 using softprompt::CounterRandom;
+using softprompt::DropoutMasks;
 using softprompt::Encoded;
 using softprompt::Executor;
 using softprompt::Pass;
@@ -32,9 +34,9 @@ struct Outcome {
 };
 
 // Teacher-forced over the fixture's rows, which are of unequal length, one of them a single token.
-Outcome run(Executor& model, const fixture::Answers& answers) {
+Outcome run(Executor& model, const fixture::Answers& answers, const DropoutMasks* dropout = nullptr) {
   softprompt::NeverYields never;
-  Pass pass{never};
+  Pass pass{never, dropout};
   const at::Tensor prompt = answers["prompt"].clone().requires_grad_(true);
   const Encoded encoded = fixture::encode(model, answers, prompt, pass);
   const at::Tensor logits = model.logits(model.decode(answers.decoderIds(), encoded, pass)).to(at::kFloat);
@@ -58,6 +60,21 @@ TEST(fastEqualsPlain) {
     CHECK(distance(got.encoded, expected.encoded) < 1e-5);
     CHECK(distance(got.logits, expected.logits) < 2e-5);
     CHECK(distance(got.gradient, expected.gradient) < 1e-4);
+  }
+}
+
+// The same numbers are dropped at the same places.
+TEST(fastDropsWhatPlainDrops) {
+  const softprompt::StepDropout dropout(0.3, 5, 2);
+  for (const char* family : kFamilies) {
+    const fixture::Answers answers(family);
+    const auto model = fixture::load(fixture::folder(family));
+    const Outcome expected = run(*plain(family, "float32").executor, answers, &dropout);
+    const Outcome got = run(*model.executor, answers, &dropout);
+    CHECK(distance(got.encoded, expected.encoded) < 1e-5);
+    CHECK(distance(got.logits, expected.logits) < 5e-5);
+    CHECK(distance(got.gradient, expected.gradient) < 1e-4);
+    CHECK(distance(run(*model.executor, answers).logits, expected.logits) > 1e-2);
   }
 }
 

@@ -69,7 +69,7 @@ class FastExecutor final : public Executor {
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return plain_->parameters(); }
 
   Encoded encode(const at::Tensor& embeds, const at::Tensor& mask, Pass& pass) override {
-    const auto packing = pass.dropout ? std::nullopt : packingOf(mask);
+    const auto packing = packingOf(mask);
     if (!packing) return plain_->encode(embeds, mask, pass);
     const int64_t rows = embeds.size(0), positions = embeds.size(1), width = embeds.size(2);
     const at::Tensor packed = embeds.to(at::kFloat).reshape({-1, width}).index_select(0, packing->places);
@@ -79,7 +79,7 @@ class FastExecutor final : public Executor {
   }
 
   at::Tensor decode(const at::Tensor& ids, const Encoded& encoded, Pass& pass) override {
-    const auto packing = pass.dropout ? std::nullopt : packingOf(encoded.mask);
+    const auto packing = packingOf(encoded.mask);
     if (!packing) return plain_->decode(ids, encoded, pass);
     const int64_t rows = ids.size(0), positions = ids.size(1), width = model_.config.dModel;
     const at::Tensor packed = encoded.hidden.reshape({-1, width}).index_select(0, packing->places);
@@ -90,7 +90,7 @@ class FastExecutor final : public Executor {
  private:
   at::Tensor encodePacked(const at::Tensor& packed, const Packing& packing, Pass& pass) {
     const bool keeps = wantsGradient(packed);
-    auto run = std::make_shared<EncoderPass>(model_, encoderBiases(packing.longest), packing, pass.yieldPoint, keeps);
+    auto run = std::make_shared<EncoderPass>(model_, encoderBiases(packing.longest), packing, pass, keeps);
     at::Tensor hidden;
     {
       const at::NoGradGuard noGrad;
@@ -103,8 +103,7 @@ class FastExecutor final : public Executor {
   // ids [B, T] in the packing's order
   at::Tensor decodePacked(const at::Tensor& ids, const at::Tensor& packed, const Packing& packing, Pass& pass) {
     const bool keeps = wantsGradient(packed);
-    auto run =
-        std::make_shared<DecoderPass>(model_, decoderBiases(ids.size(1)), packing, ids.size(1), pass.yieldPoint, keeps);
+    auto run = std::make_shared<DecoderPass>(model_, decoderBiases(ids.size(1)), packing, ids.size(1), pass, keeps);
     at::Tensor hidden;
     {
       const at::NoGradGuard noGrad;

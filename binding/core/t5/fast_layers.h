@@ -11,6 +11,7 @@
 #include "core/ops/attention.h"
 #include "core/t5/config.h"
 #include "core/t5/fused_weights.h"
+#include "core/t5/packed_masks.h"
 
 namespace softprompt {
 
@@ -42,19 +43,25 @@ class FastLayers {
 
   // hidden float32 [N, d] -> the same after the layer; `state` may be null where there will be no backward.
   at::Tensor selfAttention(const at::Tensor& hidden, const SelfAttentionWeights& weights, const at::Tensor& bias,
-                           const std::vector<RowGroup>& groups, SelfAttentionState* state) const;
+                           const std::vector<RowGroup>& groups, const AttentionMasks& masks,
+                           SelfAttentionState* state) const;
+  // kv [N, 2 i]: where masks drop values, they are dropped in it.
   at::Tensor crossAttention(const at::Tensor& hidden, const CrossAttentionWeights& weights, const at::Tensor& kv,
-                            const std::vector<RowGroup>& groups, int64_t queries, CrossAttentionState* state) const;
-  at::Tensor feedForward(const at::Tensor& hidden, const FeedForwardWeights& weights, FeedForwardState* state) const;
+                            const std::vector<RowGroup>& groups, int64_t queries, const AttentionMasks& masks,
+                            CrossAttentionState* state) const;
+  at::Tensor feedForward(const at::Tensor& hidden, const FeedForwardWeights& weights,
+                         const std::vector<RowGroup>& groups, const FeedForwardMasks& masks,
+                         FeedForwardState* state) const;
 
-  // gradient float32 [N, d] of a layer's output; becomes that of its input.
+  // gradient float32 [N, d] of a layer's output; becomes that of its input. The masks are those of the way there.
   void selfAttentionBackward(at::Tensor& gradient, const SelfAttentionWeights& weights, const at::Tensor& bias,
-                             const std::vector<RowGroup>& groups, const SelfAttentionState& state) const;
+                             const std::vector<RowGroup>& groups, const AttentionMasks& masks,
+                             const SelfAttentionState& state) const;
   void crossAttentionBackward(at::Tensor& gradient, const CrossAttentionWeights& weights, const at::Tensor& kv,
-                              const std::vector<RowGroup>& groups, int64_t queries, const CrossAttentionState& state,
-                              const at::Tensor& kvGradient) const;
-  void feedForwardBackward(at::Tensor& gradient, const FeedForwardWeights& weights,
-                           const FeedForwardState& state) const;
+                              const std::vector<RowGroup>& groups, int64_t queries, const AttentionMasks& masks,
+                              const CrossAttentionState& state, const at::Tensor& kvGradient) const;
+  void feedForwardBackward(at::Tensor& gradient, const FeedForwardWeights& weights, const std::vector<RowGroup>& groups,
+                           const FeedForwardMasks& masks, const FeedForwardState& state) const;
 
  private:
   FeedForward feedForward_;

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "core/runtime/yield_point.h"
+#include "core/t5/executor.h"
 #include "core/t5/fast_layers.h"
 
 namespace softprompt {
@@ -23,13 +23,13 @@ struct Packing {
   at::Tensor order;   // int64 [B]: which row of the batch lies at each place
   at::Tensor places;  // int64 [N]: where each token is in the padded batch, b * S + s
   int64_t longest = 0;
+  int64_t positions = 0;  // S of the padded batch
 };
 
 class EncoderPass {
  public:
-  // biases: [1, H, S, S] a block. `model` and `yieldPoint` outlive the pass.
-  EncoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, YieldPoint& yieldPoint,
-              bool keeps);
+  // biases: [1, H, S, S] a block. `model` and what `pass` refers to outlive this.
+  EncoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, const Pass& pass, bool keeps);
 
   at::Tensor forward(at::Tensor hidden);            // float32 [N, d] -> [N, d] of the model's dtype
   at::Tensor backward(const at::Tensor& gradient);  // of forward's result -> float32 [N, d]
@@ -40,10 +40,15 @@ class EncoderPass {
     FeedForwardState feedForward;
   };
 
+  AttentionMasks attentionMasks(size_t block) const;
+  FeedForwardMasks feedForwardMasks(size_t block) const;
+  at::Tensor outputMask() const;
+
   const FastModel& model_;
   std::vector<at::Tensor> biases_;
   Packing packing_;
   YieldPoint& yieldPoint_;
+  PackedMasks masks_;
   bool keeps_;
   std::vector<Block> blocks_;
   at::Tensor last_, inverse_;  // before the final norm
@@ -53,7 +58,7 @@ class DecoderPass {
  public:
   // biases: [1, H, T, T] a block, causal; `packing` is the encoder's.
   DecoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, int64_t positions,
-              YieldPoint& yieldPoint, bool keeps);
+              const Pass& pass, bool keeps);
 
   // hidden float32 [B T, d], encoded [N, d] of the model's dtype -> [B T, d] of it; rows in the packing's order.
   at::Tensor forward(at::Tensor hidden, const at::Tensor& encoded);
@@ -67,6 +72,10 @@ class DecoderPass {
   };
 
   at::Tensor keysValues(const at::Tensor& all, size_t block) const;
+  AttentionMasks selfMasks(size_t block) const;
+  AttentionMasks crossMasks(size_t block) const;
+  FeedForwardMasks feedForwardMasks(size_t block) const;
+  at::Tensor outputMask() const;
 
   const FastModel& model_;
   std::vector<at::Tensor> biases_;
@@ -74,6 +83,7 @@ class DecoderPass {
   std::vector<RowGroup> ownGroup_;  // all rows, T long
   int64_t positions_;
   YieldPoint& yieldPoint_;
+  PackedMasks masks_;
   bool keeps_;
   std::vector<Block> blocks_;
   at::Tensor keysValues_;  // [N, Ld 2 i]

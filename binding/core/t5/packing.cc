@@ -34,7 +34,8 @@ std::optional<Packing> packingOf(const at::Tensor& mask) {
     sorted.push_back(lengths[row]);
     for (int64_t s = 0; s < lengths[row]; ++s) places.push_back(row * mask.size(1) + s);
   }
-  return Packing{groupsOf(sorted), at::tensor(order, at::kLong), at::tensor(places, at::kLong), sorted.back()};
+  return Packing{groupsOf(sorted), at::tensor(order, at::kLong), at::tensor(places, at::kLong), sorted.back(),
+                 mask.size(1)};
 }
 
 }  // namespace softprompt
