@@ -1,6 +1,7 @@
 import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
 import type { ResolvedTune } from '../options/tune.js'
+import type { TuneOutcome } from './outcome.js'
 import type { TuneState } from './state.js'
 
 /** How a run went; survives JSON. */
@@ -15,8 +16,14 @@ export interface TuneReport {
   metrics: Record<string, number>
   /** Every evaluation. */
   history: { step: number; metrics: Record<string, number> }[]
-  /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step. */
-  losses: { step: number; loss: number }[]
+  /** What the result got right and wrong on the validation data; null without. */
+  outcome: TuneOutcome | null
+  /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step; beside it the rate, and the gradient's L2 norm. */
+  losses: { step: number; loss: number; learningRate: number; gradientNorm: number }[]
+  /** Likewise the speed of the training, and the bytes of memory that the process held. */
+  pace: { step: number; examplesPerSecond: number; rss: number }[]
+  /** The most bytes of memory that the process has held in its life, by the system's account. */
+  peakRss: number
   /** Spent on training and evaluating, an earlier part of a resumed run included. */
   seconds: number
   /** Of the training alone. */
@@ -88,7 +95,10 @@ export function reportOf(
     bestMetric: data.validation === null ? null : options.bestMetric,
     metrics: best?.metrics ?? {},
     history: state.history,
+    outcome: best?.outcome ?? null,
     losses: state.losses.points(),
+    pace: state.pace.points(),
+    peakRss: process.resourceUsage().maxRSS * 1024,
     seconds: state.seconds,
     examplesPerSecond: state.trainingSeconds > 0 ? state.examples / state.trainingSeconds : 0,
     options: settingsOf(options),

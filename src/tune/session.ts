@@ -13,6 +13,7 @@ import { checkWritable } from '../writable.js'
 import type { TuneEvent } from './events.js'
 import { nativeInit } from './init.js'
 import { labelsOf, promptMetadata } from './metadata.js'
+import { outcomeOf } from './outcome.js'
 import { RateMeter } from './rate.js'
 import { reportOf } from './report.js'
 import type { TuneResult } from './run.js'
@@ -100,11 +101,14 @@ export class TuneSession {
   #tellSteps(done: NativeStep[]): void {
     const examples = done.reduce((sum, { examples }) => sum + examples, 0)
     this.#state.trainingSeconds += this.#rate.add(done.length, examples)
+    const { examplesPerSecond } = this.#rate
+    const rss = process.memoryUsage.rss()
     for (const native of done) {
       this.#state.add(native)
+      this.#state.pace.add(native.step, { examplesPerSecond, rss })
       const { step, loss, learningRate, gradientNorm } = native
       const { steps } = this.options
-      const pace = { examplesPerSecond: this.#rate.examplesPerSecond, secondsLeft: this.#rate.secondsFor(steps - step) }
+      const pace = { examplesPerSecond, secondsLeft: this.#rate.secondsFor(steps - step) }
       this.tell({ type: 'step', step, steps, loss, learningRate, gradientNorm, ...pace })
     }
   }
@@ -114,8 +118,9 @@ export class TuneSession {
     const set = this.data.validation as DataSet
     const rows = await finish(call, () => this.tuner.prompt())
     const predictions = await predictTexts(model, call, set, toPrompt(rows))
-    const metrics = await computeMetrics(options.metrics, { ...(this.data.references as References), predictions })
-    const best = this.#state.evaluated(metrics, options, rows)
+    const scored = { ...(this.data.references as References), predictions }
+    const metrics = await computeMetrics(options.metrics, scored)
+    const best = this.#state.evaluated(metrics, options, rows, outcomeOf(scored))
     this.tell({ type: 'evaluation', step: this.#state.step, metrics, best })
   }
 

@@ -1,10 +1,13 @@
 import { CheckpointError, OptionError } from '../errors.js'
 import type { NativePromptRows, NativeStep } from '../native.js'
+import { Curve } from './curve.js'
+import type { TuneOutcome } from './outcome.js'
 
 export interface Best {
   step: number
   metrics: Record<string, number>
   prompt: NativePromptRows
+  outcome: TuneOutcome
 }
 
 /** How evaluations are compared. */
@@ -22,23 +25,26 @@ export class TuneState {
   /** Evaluations in a row that were no better than the best. */
   worse = 0
   history: { step: number; metrics: Record<string, number> }[] = []
-  losses: LossCurve
+  losses: Curve<'loss' | 'learningRate' | 'gradientNorm'>
+  /** Bytes of `rss`: what the process holds in memory. */
+  pace: Curve<'examplesPerSecond' | 'rss'>
   examples = 0
   trainingSeconds = 0
   seconds = 0
 
   constructor(steps: number) {
-    this.losses = new LossCurve(steps)
+    this.losses = new Curve(steps)
+    this.pace = new Curve(steps)
   }
 
-  add(step: NativeStep): void {
-    this.step = step.step
-    this.examples += step.examples
-    this.losses.add(step)
+  add({ step, examples, loss, learningRate, gradientNorm }: NativeStep): void {
+    this.step = step
+    this.examples += examples
+    this.losses.add(step, { loss, learningRate, gradientNorm })
   }
 
   /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
-  evaluated(metrics: Record<string, number>, { bestMetric: metric, higherIsBetter }: Ranking, prompt: NativePromptRows): boolean {
+  evaluated(metrics: Record<string, number>, { bestMetric: metric, higherIsBetter }: Ranking, prompt: NativePromptRows, outcome: TuneOutcome): boolean {
     if (typeof metrics[metric] !== 'number') {
       const names = Object.keys(metrics).join(', ')
       throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)
@@ -48,14 +54,14 @@ export class TuneState {
     const gain = this.best === undefined ? 1 : (metrics[metric] as number) - (this.best.metrics[metric] as number)
     const better = higherIsBetter ? gain > 0 : this.best === undefined || gain < 0
     this.worse = better ? 0 : this.worse + 1
-    if (better) this.best = { step: this.step, metrics, prompt }
+    if (better) this.best = { step: this.step, metrics, prompt, outcome }
     return better
   }
 
   toNotes(): string {
-    const { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds } = this
+    const { step, evaluatedAt, worse, history, losses, pace, examples, trainingSeconds, seconds } = this
     const best = this.best && { ...this.best, prompt: { ...this.best.prompt, data: toBase64(this.best.prompt.data) } }
-    return JSON.stringify({ step, evaluatedAt, best, worse, history, losses: this.losses, examples, trainingSeconds, seconds })
+    return JSON.stringify({ step, evaluatedAt, best, worse, history, losses, pace, examples, trainingSeconds, seconds })
   }
 
   static fromNotes(notes: string, steps: number, path: string): TuneState {
@@ -66,6 +72,7 @@ export class TuneState {
       Object.assign(state, { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds })
       if (saved.best) state.best = { ...saved.best, prompt: { ...saved.best.prompt, data: fromBase64(saved.best.prompt.data) } }
       state.losses.restore(saved.losses)
+      state.pace.restore(saved.pace)
       return state
     } catch (cause) {
       throw new CheckpointError(
@@ -74,49 +81,6 @@ export class TuneState {
         { cause },
       )
     }
-  }
-}
-
-/** The losses of a run in at most `POINTS` means of neighbouring steps. */
-class LossCurve {
-  static readonly POINTS = 500
-  readonly #stride: number
-  #points: { step: number; loss: number }[] = []
-  #sum = 0
-  #count = 0
-  #step = 0
-
-  constructor(steps: number) {
-    this.#stride = Math.ceil(steps / LossCurve.POINTS)
-  }
-
-  add({ step, loss }: { step: number; loss: number }): void {
-    this.#sum += loss
-    this.#count += 1
-    this.#step = step
-    if (step % this.#stride !== 0) return
-    this.#points.push(this.#mean())
-    this.#sum = 0
-    this.#count = 0
-  }
-
-  points(): { step: number; loss: number }[] {
-    return this.#count > 0 ? [...this.#points, this.#mean()] : [...this.#points]
-  }
-
-  #mean(): { step: number; loss: number } {
-    return { step: this.#step, loss: this.#sum / this.#count }
-  }
-
-  toJSON() {
-    return { points: this.#points, sum: this.#sum, count: this.#count, step: this.#step }
-  }
-
-  restore(saved: ReturnType<LossCurve['toJSON']>): void {
-    this.#points = saved.points
-    this.#sum = saved.sum
-    this.#count = saved.count
-    this.#step = saved.step
   }
 }
 
