@@ -11,7 +11,7 @@ export interface ProgressView {
   close(): void
 }
 
-/** A bar where stderr is a terminal, else a line now and then. */
+/** A bar where stderr is a terminal, else (in the log of a CI, for one) a line every few seconds. */
 export function progressView(): ProgressView {
   return process.stderr.isTTY ? new Bar() : new Lines()
 }
@@ -62,22 +62,37 @@ class Bar implements ProgressView {
 }
 
 class Lines implements ProgressView {
-  /** A log of a run has some twenty lines, however long it is. */
-  static readonly LINES = 20
+  /** Seconds between lines; later in a long run they come more rarely, so that its log stays short. */
+  static readonly INTERVAL = 5
+  static readonly SHARE_OF_RUN = 1 / 50
+  readonly #started = performance.now()
+  #told = this.#started
+  #metrics = ''
 
   show(event: TuneEvent): void {
     if (event.type === 'start') {
       tellData(event)
       note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
     }
-    if (event.type === 'step') this.#step(event)
-    if (event.type === 'evaluation') note(`step ${event.step}: validation ${metricsLine(event.metrics)}${event.best ? ' (best)' : ''}`)
+    if (event.type === 'step' && this.#due(event)) note(this.#line(event))
+    if (event.type === 'evaluation') {
+      this.#metrics = metricsLine(event.metrics)
+      note(`step ${event.step}: validation ${this.#metrics}${event.best ? ' (best)' : ''}`)
+    }
     if (event.type === 'checkpoint') note(`step ${event.step}: checkpoint ${event.path}`)
   }
 
-  #step({ step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): void {
-    if (step % Math.ceil(steps / Lines.LINES) !== 0 && step !== steps) return
-    note(`step ${step}/${steps}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left`)
+  #due({ step, steps }: StepEvent): boolean {
+    const now = performance.now()
+    const interval = Math.max(1000 * Lines.INTERVAL, (now - this.#started) * Lines.SHARE_OF_RUN)
+    if (step !== 1 && step !== steps && now - this.#told < interval) return false
+    this.#told = now
+    return true
+  }
+
+  #line({ step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): string {
+    const validation = this.#metrics === '' ? '' : `, validation ${this.#metrics}`
+    return `step ${step}/${steps}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left${validation}`
   }
 
   close(): void {}

@@ -21,14 +21,14 @@ export interface Confusion {
 export interface WrongRow {
   /** Names the row: "dev.jsonl, line 3". */
   where: string
-  /** Texts of more than 500 characters are cut. */
+  /** Texts of more than 300 characters are cut. */
   input: string
   target: string
   prediction: string
 }
 
 const ERRORS = 20
-const LONGEST = 500
+const LONGEST = 300
 
 export function outcomeOf({ predictions, targets, rows, labels, describe }: Scored): TuneOutcome {
   const wrong = targets.flatMap((target, row) => (predictions[row] === target ? [] : [row]))

@@ -44,7 +44,12 @@ export class TuneState {
   }
 
   /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
-  evaluated(metrics: Record<string, number>, { bestMetric: metric, higherIsBetter }: Ranking, prompt: NativePromptRows, outcome: TuneOutcome): boolean {
+  evaluated(
+    metrics: Record<string, number>,
+    { bestMetric: metric, higherIsBetter }: Ranking,
+    prompt: NativePromptRows,
+    outcome: TuneOutcome,
+  ): boolean {
     if (typeof metrics[metric] !== 'number') {
       const names = Object.keys(metrics).join(', ')
       throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)

@@ -97,9 +97,20 @@ describe('tune', () => {
     const report = join(folder, 'report.html')
     expect(await cli(tune(join(folder, 'r.npy'), '--validation', data, '--report', report))).toMatchObject({ code: 0 })
     const page = readFileSync(report, 'utf8')
-    expect(page).toContain('<polyline')
+    expect(page).toContain('<path class="curve')
+    expect(page).toContain('nearest tokens')
     expect(page).toContain('Validation accuracy')
     expect(page).not.toMatch(/src=|href=|https?:/)
+  })
+
+  test('--report writes the numbers alone to a .json, and no other kind of file', async () => {
+    const [out, report] = [join(folder, 'r.safetensors'), join(folder, 'report.json')]
+    expect(await cli(tune(out, '--validation', data, '--report', report))).toMatchObject({ code: 0 })
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({
+      report: { steps: 4, outcome: { examples: 6 } },
+      explanation: { from: 'start' },
+    })
+    expect(await cli(tune(join(folder, 'never.npy'), '--report', 'report.pdf'))).toMatchObject({ code: 2 })
   })
 
   test('--checkpoint and --resume end where an uninterrupted run does', async () => {

@@ -3,6 +3,7 @@ import pc from 'picocolors'
 import { checkReadable } from '../../data/lines.js'
 import type { T5 } from '../../model.js'
 import { resolveTune, type TuneOptions } from '../../options/tune.js'
+import { reportForm, writeReport } from '../../report/write.js'
 import type { PresetName } from '../../tune/presets.js'
 import type { TuneResult } from '../../tune/run.js'
 import { checkWritable } from '../../writable.js'
@@ -12,7 +13,6 @@ import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../loa
 import { bytes, count, duration, metricsLine, percent, print } from '../output.js'
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
-import { writeReport } from '../report.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
 interface TuneFlags extends ModelFlags, SourceFlags {
@@ -78,7 +78,7 @@ export function tuneCommand(root: Command): void {
     .option('--checkpoint <file>', "where the run's state is kept, to resume from")
     .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
     .option('--resume', 'go on from the checkpoint, if there is one')
-    .option('--report <file>', 'write a page about the run: file.html')
+    .option('--report <file>', 'write how the run went: a page (.html), or the numbers (.json)')
     .option('--json', 'events and the result as JSON lines')
     .addHelpText('after', EXAMPLES)
     .action((flags: TuneFlags) => interruptible((signal) => tune(flags, signal)))
@@ -90,7 +90,7 @@ async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
   await checkBeforeLoading(flags, options)
   await withLoaded(flags, signal, async (t5) => {
     const result = await run(t5, flags, options)
-    await save(result, flags)
+    await save(t5, result, flags)
     if (flags.json) await print(JSON.stringify({ type: 'result', out: flags.out, report: result.report }))
     else await print(summary(t5, result, flags))
   })
@@ -113,7 +113,10 @@ function optionsOf(flags: TuneFlags): TuneOptions {
 async function checkBeforeLoading(flags: TuneFlags, options: TuneOptions): Promise<void> {
   resolveTune(options)
   await checkWritable(flags.out, 'The prompt')
-  if (flags.report) await checkWritable(flags.report, 'The report')
+  if (flags.report) {
+    await checkWritable(flags.report, 'The report')
+    reportForm(flags.report)
+  }
   if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
   await checkReadable(flags.train)
   if (flags.validation !== undefined) await checkReadable(flags.validation)
@@ -131,16 +134,16 @@ async function run(t5: T5, flags: TuneFlags, options: TuneOptions): Promise<Tune
     return await tuning.result
   } catch (error) {
     view.close()
-    await keepPartial(error, flags.out, (partial) => save(partial, flags))
+    await keepPartial(error, flags.out, (partial) => save(t5, partial, flags))
     throw error
   } finally {
     view.close()
   }
 }
 
-async function save({ prompt, report }: TuneResult, flags: TuneFlags): Promise<void> {
-  await prompt.save(flags.out)
-  if (flags.report) await writeReport(flags.report, report, prompt)
+async function save(t5: T5, result: TuneResult, flags: TuneFlags): Promise<void> {
+  await result.prompt.save(flags.out)
+  if (flags.report) await writeReport(flags.report, result, { explanation: await t5.explain(result.prompt) })
 }
 
 function summary(t5: T5, { prompt, report }: TuneResult, flags: TuneFlags): string {

@@ -1,0 +1,10 @@
+import type { Explanation } from '../explain.js'
+import type { SoftPrompt } from '../prompt.js'
+import type { TuneReport } from '../tune/report.js'
+
+/** What a report tells of; survives JSON. */
+export interface ReportContents {
+  prompt: Pick<SoftPrompt, 'rows' | 'dModel' | 'metadata'>
+  report: TuneReport
+  explanation?: Explanation | undefined
+}
