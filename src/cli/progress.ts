@@ -17,14 +17,18 @@ export function progressView(): ProgressView {
 }
 
 const FORMAT = ` {bar} {value}/{total}  loss {loss}  {rate}  {left}  {metrics}`
+const BAR_SIZE = 12
+/** Columns of all but the bar's two numbers and the metrics, the loss and the rate being of the usual size. */
+const FIXED = BAR_SIZE + 48
 
 class Bar implements ProgressView {
   #bar = new SingleBar(
-    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: 20, gracefulExit: false },
+    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: BAR_SIZE, gracefulExit: false },
     Presets.shades_classic,
   )
   #metrics = ''
-  #best = ''
+  #best: Record<string, number> = {}
+  #room = 0
   #open = false
 
   show(event: TuneEvent): void {
@@ -36,17 +40,15 @@ class Bar implements ProgressView {
   }
 
   #start(steps: number, done: number): void {
+    this.#room = (process.stderr.columns ?? 80) - FIXED - 2 * String(steps).length
     this.#bar.start(steps, done, { loss: '-', rate: '', left: '', metrics: '' })
     this.#open = true
   }
 
   #evaluated({ metrics, best }: EvaluationEvent): void {
-    const line = metricsLine(metrics)
-    if (best)
-      this.#best = Object.values(metrics)
-        .map((value) => percent(value))
-        .join(', ')
-    this.#metrics = best ? pc.green(line) : `${line} ${pc.dim(`(best ${this.#best})`)}`
+    if (best) this.#best = metrics
+    const text = fitting(metrics, this.#best, this.#room)
+    this.#metrics = best ? pc.green(text) : text
     this.#bar.update({ metrics: this.#metrics })
   }
 
@@ -59,6 +61,17 @@ class Bar implements ProgressView {
     if (this.#open) this.#bar.stop()
     this.#open = false
   }
+}
+
+/** As much of the metrics and of the best ones until now as there is room for: the first metric at least. */
+function fitting(metrics: Record<string, number>, best: Record<string, number>, room: number): string {
+  const first = Object.fromEntries(Object.entries(metrics).slice(0, 1))
+  const beside = (shown: Record<string, number>) => {
+    const values = Object.keys(shown).map((name) => percent(best[name] ?? Number.NaN))
+    return `${metricsLine(shown)} (best ${values.join(', ')})`
+  }
+  const texts = [beside(metrics), metricsLine(metrics), beside(first), metricsLine(first)]
+  return texts.find((text) => text.length <= room) ?? texts.at(-1)!
 }
 
 class Lines implements ProgressView {
