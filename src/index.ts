@@ -20,7 +20,7 @@ export {
   TuneError,
 } from './errors.js'
 export type { EvaluateOptions, Evaluation, Prediction } from './evaluate.js'
-export type { ExplainedRow, ExplainOptions, Explanation, NearestToken } from './explain.js'
+export type { ExplainedRow, ExplainOptions, Explanation, NearestToken, PromptSimilarity } from './explain.js'
 export type { Generated, Generation, Usage } from './generate.js'
 export type { Gradient, GradientOptions } from './gradient.js'
 export { type Pulled, type PullOptions, type PullProgress, pull } from './hub/pull.js'
