@@ -43,7 +43,7 @@ function balance(train: Record<string, number>, validation: Record<string, numbe
   const legend =
     validation && html`<div class="legend"><span class="s0"><i></i>training</span><span class="s1"><i></i>validation</span></div>`
   const rest = names.length > SHOWN ? html`<p class="quiet">and ${names.length - SHOWN} labels more</p>` : null
-  return html`<h3>Balance of the ${names.length} labels</h3>${legend}
+  return html`<h3>Balance of the ${names.length} labels, by their share of the rows</h3>${legend}
 <table class="bars full" id="balance"><tbody>${rows}</tbody></table>${rest}
 `
 }
