@@ -4,7 +4,7 @@ import { TASKS } from './tasks.mjs'
 const HELP = `usage: npm run study:tasks -- [options]
 
 Tunes prompts for real tasks and writes a table of what they reach. Every cell is kept as a JSON file: a study that was stopped goes on, and nothing is measured
-twice. The table holds the tasks of this call.
+twice, but where settings or the package's version differ (remove the folder after a change of the code). The table holds the tasks of this call.
 
   --tasks LIST          of ${Object.keys(TASKS).join(', ')}; default all that are under --data, and snips
   --seeds LIST          default 0,1,2

@@ -23,7 +23,13 @@ async function tuned({ t5, task, cells, settings, options }) {
       const run = t5.tune({ train, validation, prompt: { length }, steps, batchSize, seed, metrics: task.metrics, task: settings.task })
       const { prompt, report } = await run.result
       await prompt.save(cells.path(cell, 'safetensors'))
-      return { ...(await measured(t5, task, prompt)), steps: report.steps, seconds: report.seconds, validation: report.metrics }
+      return {
+        ...(await measured(t5, task, prompt)),
+        steps: report.steps,
+        seconds: report.seconds,
+        validation: report.metrics,
+        settings: report.options,
+      }
     }
     runs.push(await cells.get(cell, measure))
   }
