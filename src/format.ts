@@ -23,9 +23,14 @@ export function bytes(size: number): string {
   return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`
 }
 
-/** Metrics are shares of 1 in the API and percentages for people. */
+/** Metrics are shares of 1 in the API and percentages for people; one of the user's own may be any number. */
+export function metricValue(value: number): string {
+  return Math.abs(value) <= 1 ? percent(value) : Number(value.toPrecision(4)).toLocaleString('en-US')
+}
+
+/** All metrics by name. */
 export function metricsLine(metrics: Record<string, number>): string {
   return Object.entries(metrics)
-    .map(([name, value]) => `${name} ${percent(value)}`)
+    .map(([name, value]) => `${name} ${metricValue(value)}`)
     .join(', ')
 }

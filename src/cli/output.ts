@@ -1,4 +1,4 @@
-export { bytes, count, duration, metricsLine, percent } from '../format.js'
+export { bytes, count, duration, metricsLine, metricValue, percent } from '../format.js'
 
 /** The result, for people or programs; waits where the reader is slow. A reader that has gone (`| head`) ends the process quietly. */
 export function print(text: string): Promise<void> {

@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
 import type { SetSummary } from '../dataset.js'
 import type { EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
-import { count, duration, metricsLine, note, percent } from './output.js'
+import { count, duration, metricsLine, metricValue, note } from './output.js'
 
 /** Shows a tuning run on stderr. */
 export interface ProgressView {
@@ -67,7 +67,7 @@ class Bar implements ProgressView {
 function fitting(metrics: Record<string, number>, best: Record<string, number>, room: number): string {
   const first = Object.fromEntries(Object.entries(metrics).slice(0, 1))
   const beside = (shown: Record<string, number>) => {
-    const values = Object.keys(shown).map((name) => percent(best[name] ?? Number.NaN))
+    const values = Object.keys(shown).map((name) => metricValue(best[name] ?? Number.NaN))
     return `${metricsLine(shown)} (best ${values.join(', ')})`
   }
   const texts = [beside(metrics), metricsLine(metrics), beside(first), metricsLine(first)]

@@ -43,8 +43,14 @@ function metricCharts(report: TuneReport): Markup[] {
   const names = [...new Set(report.history.flatMap(({ metrics }) => Object.keys(metrics)))]
   const series = names.map((name) => ({ name, points: pointsOf(report.history, ({ metrics }) => metrics[name] ?? Number.NaN) }))
   const values = report.history.flatMap(({ metrics }) => Object.values(metrics))
-  const include = values.some((value) => value > 0.5) ? [0, 1] : [0]
-  const frame: Frame = { ...common(report), title: 'Validation metrics', format: (share) => `${short(100 * share)} %`, include }
+  const shares = values.every((value) => Math.abs(value) <= 1)
+  const include = shares && values.some((value) => value > 0.5) ? [0, 1] : [0]
+  const frame: Frame = {
+    ...common(report),
+    title: 'Validation metrics',
+    format: (value) => (shares ? `${short(100 * value)} %` : short(value)),
+    include,
+  }
   const charts: Markup[] = []
   for (let i = 0; i < series.length; i += METRICS) {
     const some = series.slice(i, i + METRICS)

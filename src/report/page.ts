@@ -1,4 +1,4 @@
-import { bytes, count, duration, percent } from '../format.js'
+import { bytes, count, duration, metricValue } from '../format.js'
 import type { TuneReport } from '../tune/report.js'
 import type { ReportContents } from './contents.js'
 import { curves } from './curves.js'
@@ -32,7 +32,7 @@ function ending({ steps, bestStep, bestMetric, options }: TuneReport): string {
 }
 
 function tiles(report: TuneReport, { rows, dModel }: ReportContents['prompt']): Markup {
-  const metrics = Object.entries(report.metrics).map(([name, value]): [string, string] => [`validation ${name}`, percent(value)])
+  const metrics = Object.entries(report.metrics).map(([name, value]): [string, string] => [`validation ${name}`, metricValue(value)])
   const facts: [string, string][] = [
     ...metrics,
     ['last training loss', report.losses.at(-1)?.loss.toFixed(3) ?? '–'],

@@ -39,6 +39,7 @@ test.each([
   ['nothing wrong', reportOf(20, { outcome: outcomeOf(scored(['a'], ['a', 'a'], ['a', 'a'])) })],
   ['more labels than a matrix can show', reportOf(20, { outcome: outcomeOf(scored(letters, letters, [...letters].reverse())) })],
   ['losses and gradients of zero', reportOf(3, { losses: [1, 2, 3].map((step) => ({ step, loss: 0, learningRate: 0, gradientNorm: 0 })) })],
+  ['a metric of its own, of any size', reportOf(9, { metrics: { tokens: 41.5 }, history: [{ step: 9, metrics: { tokens: 41.5 } }] })],
   [
     'metrics below zero and many of them',
     reportOf(9, { history: [{ step: 9, metrics: Object.fromEntries(letters.map((name, i) => [name, i / 20 - 1])) }] }),
