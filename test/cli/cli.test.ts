@@ -135,7 +135,9 @@ describe('tune', () => {
 
   test('Ctrl-C keeps the prompt and ends with code 130', async () => {
     const out = join(folder, 'interrupted.safetensors')
-    const child = start(['tune', ...tiny, '--train', data, '--out', out, '--steps', '10000000', '--length', '3', '--json'])
+    const report = join(folder, 'interrupted.json')
+    const flags = ['--steps', '10000000', '--length', '3', '--report', report, '--json']
+    const child = start(['tune', ...tiny, '--train', data, '--out', out, ...flags])
     const end = finished(child)
     await new Promise<void>((resolve) => {
       child.stdout.on('data', (text: string) => text.includes('"step":3,') && resolve())
@@ -145,7 +147,9 @@ describe('tune', () => {
     expect(code).toBe(130)
     expect(stderr).toContain(out)
     expect(stderr).toContain('Interrupted.')
-    expect(JSON.parse((await SoftPrompt.load(out)).metadata.training!).bestStep).toBeGreaterThanOrEqual(3)
+    const { bestStep } = JSON.parse((await SoftPrompt.load(out)).metadata.training!)
+    expect(bestStep).toBeGreaterThanOrEqual(3)
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({ report: { bestStep }, explanation: { from: 'start' } })
   })
 })
 
