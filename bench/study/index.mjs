@@ -5,7 +5,7 @@ import { Cells } from './cells.mjs'
 import { studyOptions } from './options.mjs'
 import { SYSTEMS } from './systems.mjs'
 import { writeTable } from './table.mjs'
-import { TASKS } from './tasks.mjs'
+import { spread, TASKS } from './tasks.mjs'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const options = studyOptions()
@@ -15,7 +15,7 @@ const results = []
 for (const name of options.tasks) {
   const { about, metrics, rows } = TASKS[name]
   const data = rows(options.data)
-  if (options.testRows !== undefined) data.test = data.test.slice(0, options.testRows)
+  if (options.testRows !== undefined) data.test = spread(data.test, options.testRows)
   const settings = { task: name, package: version, model: t5.fingerprint.slice(0, 12), testRows: data.test.length }
   const systems = []
   for (const system of SYSTEMS) systems.push(await system({ t5, task: { data, metrics }, cells, settings, options }))

@@ -11,7 +11,7 @@ twice, but where settings or the package's version differ (remove the folder aft
   --steps N             default 1000
   --length N            rows of the prompt; default 100
   --batch-size N        default 32
-  --test-rows N         measure on the first N test rows only
+  --test-rows N         measure on N test rows only, the same distance apart
   --data FOLDER         one folder a task (train.jsonl, validation.jsonl, test.jsonl; banking77: train.csv, test.csv)
   --model FOLDER        default models/nano-t5
   --threads N           default: the cores

@@ -12,7 +12,7 @@ export function writeTable(path, results, options) {
 }
 
 function heading({ model, steps, length, batchSize, dtype, threads, testRows }) {
-  const rows = testRows === undefined ? '' : ` of the first ${testRows} test rows`
+  const rows = testRows === undefined ? '' : ` of up to ${testRows} test rows`
   return `## Tasks
 
 \`npm run study:tasks\`: ${model}, prompts of ${length} rows, ${steps} steps of ${batchSize}, the package's defaults otherwise (${dtype}, ${threads} thread${threads === 1 ? '' : 's'}). Accuracy is the share${rows} whose

@@ -14,6 +14,11 @@ export const TASKS = {
   xquad: { about: 'answers from a paragraph', metrics: ['accuracy', 'tokenF1'], rows: (folder) => jsonLines(join(folder, 'xquad')) },
 }
 
+/** `count` of the rows, the same distance apart: a file may be sorted by label. */
+export function spread(rows, count) {
+  return rows.length <= count ? rows : Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)])
+}
+
 function jsonLines(folder) {
   const read = (part) => {
     const lines = text(join(folder, `${part}.jsonl`)).split('\n')
@@ -22,10 +27,13 @@ function jsonLines(folder) {
   return { train: read('train'), validation: read('validation'), test: read('test') }
 }
 
-/** As PolyAI publishes it. It has no validation rows: every twentieth training row is one. */
+/** As PolyAI publishes it, with the labels' underscores, which T5's vocabulary has not, as spaces. It has no validation rows: every twentieth training row is one. */
 function banking77(folder) {
   const read = (part) =>
-    parse(text(join(folder, `${part}.csv`)), { columns: true }).map((row) => ({ input: row.text, target: row.category }))
+    parse(text(join(folder, `${part}.csv`)), { columns: true }).map((row) => ({
+      input: row.text,
+      target: row.category.replaceAll('_', ' '),
+    }))
   const all = read('train')
   return { train: all.filter((_, i) => i % 20 !== 0), validation: all.filter((_, i) => i % 20 === 0), test: read('test') }
 }
