@@ -27,7 +27,7 @@ function jsonLines(folder) {
   return { train: read('train'), validation: read('validation'), test: read('test') }
 }
 
-/** As PolyAI publishes it, with the labels' underscores, which T5's vocabulary has not, as spaces. It has no validation rows: every twentieth training row is one. */
+/** As PolyAI publishes it, with the labels' underscores as spaces, so that they are words. It has no validation rows: every twentieth training row is one. */
 function banking77(folder) {
   const read = (part) =>
     parse(text(join(folder, `${part}.csv`)), { columns: true }).map((row) => ({
