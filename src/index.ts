@@ -31,13 +31,23 @@ export { type ModelInfo, T5 } from './model.js'
 export type { GenerateOptions } from './options/generate.js'
 export type { LossOptions } from './options/loss.js'
 export type { AdafactorOptions, AdamWOptions, MuonOptions, OptimizerOptions, Schedule } from './options/optimizer.js'
-export type { Init, NewPrompt, TuneOptions } from './options/tune.js'
+export type { Init, NewPrompt, OnDivergence, RunOptions, TuneOptions } from './options/tune.js'
 export { type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
 export type { Query, QueryRow } from './query.js'
 export type { Classification, ClassifyInput, ClassifyOptions, Score, ScoreOptions, ScoreRow } from './score.js'
 export type { Piece } from './stream.js'
 export type { Ids, Tokenizer } from './tokenizer/index.js'
-export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TuneEvent } from './tune/events.js'
+export type {
+  CheckpointEvent,
+  DivergenceEvent,
+  EndEvent,
+  EvaluationEvent,
+  RunEndEvent,
+  StartEvent,
+  StepEvent,
+  TuneEvent,
+} from './tune/events.js'
 export type { PresetName } from './tune/presets.js'
 export type { TuneReport, TuneSettings } from './tune/report.js'
-export type { TuneResult, TuneRun } from './tune/run.js'
+export type { RunResult, TuneResult, TuneRun } from './tune/run.js'
+export type { Divergence, StopReason } from './tune/state.js'

@@ -64,6 +64,21 @@ export class SoftPrompt {
     return new SoftPrompt(data.slice(), { rows: checked.rows, dModel: checked.dModel, metadata: checked.metadata })
   }
 
+  /** The mean of several prompts, number by number. Throws OPTION_INVALID unless all have the same shape. */
+  static mean(prompts: readonly SoftPrompt[]): SoftPrompt {
+    const [first, ...others] = prompts
+    if (!first) throw invalidOption('prompts', prompts, 'at least one SoftPrompt')
+    const odd = others.find(({ rows, dModel }) => rows !== first.rows || dModel !== first.dModel)
+    if (odd) {
+      const shapes = `${first.rows} x ${first.dModel} and ${odd.rows} x ${odd.dModel}`
+      throw new OptionError('OPTION_INVALID', `A mean of prompts needs prompts of one shape, but these are ${shapes}.`)
+    }
+    const data = first.data.map((_, i) => prompts.reduce((sum, prompt) => sum + (prompt.data[i] as number), 0) / prompts.length)
+    const { fingerprint, model } = first.metadata
+    const metadata = { ...(fingerprint !== undefined && { fingerprint }), ...(model !== undefined && { model }) }
+    return new SoftPrompt(data, { rows: first.rows, dModel: first.dModel, metadata })
+  }
+
   /**
    * Writes the prompt to `path`: beside it first, then renamed. A path that ends in `.npy` is written as `.npy` (which has no room for metadata) unless
    * `format` says otherwise. With `format: 'peft'` the path is that of a folder, which is made if need be and gets `adapter_config.json` and

@@ -238,12 +238,15 @@ Napi::Value Model::nearest(const Napi::CallbackInfo& info) {
 Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
   const Napi::Object given = info[0].ToObject();
   auto work = [data = TrainingSet{tokenRows(given.Get("inputs")), tokenRows(given.Get("targets"))},
-               init = initOptions(given), options = tuneOptions(given), &session = *session_](YieldPoint&) mutable {
+               runs = runOptions(given), options = tuneOptions(given), &session = *session_](YieldPoint&) mutable {
     Executor& executor = *session.model.executor;
-    const at::Tensor prompt = initialPrompt(executor, init, options.seed);
+    std::vector<RunStart> starts;
+    for (const auto& [init, seed, learningRate] : runs) {
+      starts.push_back({initialPrompt(executor, init, seed), seed, learningRate});
+    }
     options.fingerprint = session.model.fingerprint;
     const TunerId id = ++session.lastTuner;
-    session.tuners[id] = std::make_unique<Tuner>(executor, std::move(data), prompt, options);
+    session.tuners[id] = std::make_unique<Tuner>(executor, std::move(data), starts, options);
     return id;
   };
   const auto toJs = [session = session_](Napi::Env env, TunerId id) -> Napi::Value {

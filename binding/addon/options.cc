@@ -187,6 +187,7 @@ TuneOptions tuneOptions(const Napi::Object& options) {
   return {
       .steps = integerField(options, "steps"),
       .batchSize = integerField(options, "batchSize"),
+      .microBatchSize = integerField(options, "microBatchSize"),
       .shuffle = booleanField(options, "shuffle"),
       .dropout = numberField(options, "dropout"),
       .seed = static_cast<uint64_t>(integerField(options, "seed")),
@@ -194,6 +195,20 @@ TuneOptions tuneOptions(const Napi::Object& options) {
       .optimizer = optimizerOptions(objectField(options, "optimizer")),
       .fingerprint = {},  // the model's to say
   };
+}
+
+std::vector<RunOptions> runOptions(const Napi::Object& options) {
+  const Napi::Value value = options.Get("runs");
+  expect(options.Env(), value.IsArray() && value.As<Napi::Array>().Length() > 0, "runs as an array with an entry");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<RunOptions> runs;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Object run = array.Get(i).ToObject();
+    runs.push_back({.init = initOptions(run),
+                    .seed = static_cast<uint64_t>(integerField(run, "seed")),
+                    .learningRate = numberField(run, "learningRate")});
+  }
+  return runs;
 }
 
 InitOptions initOptions(const Napi::Object& options) {

@@ -14,7 +14,14 @@ namespace softprompt {
 std::vector<GenerateOptions> generateOptions(const Napi::Value& value, const Napi::Value& sequences);
 LossOptions lossOptions(const Napi::Value& value);
 TuneOptions tuneOptions(const Napi::Object& options);
-InitOptions initOptions(const Napi::Object& options);  // of a tuning run: `init` and `length`
+InitOptions initOptions(const Napi::Object& options);  // of a run: `init` and `length`
+// Of each run of a call of tune, how it begins and what is its own.
+struct RunOptions {
+  InitOptions init;
+  uint64_t seed = 0;
+  double learningRate = 0;
+};
+std::vector<RunOptions> runOptions(const Napi::Object& options);  // `runs`
 LoadOptions loadOptions(const Napi::Object& options);
 
 // A field that must be there, of that type.

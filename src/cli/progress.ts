@@ -1,7 +1,7 @@
 import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
 import type { SetSummary } from '../dataset.js'
-import type { EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
+import type { DivergenceEvent, EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
 import { count, duration, metricsLine, note, percent } from './output.js'
 
 /** Shows a tuning run on stderr. */
@@ -23,6 +23,7 @@ class Bar implements ProgressView {
     { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: 20, gracefulExit: false },
     Presets.shades_classic,
   )
+  #losses: number[] = []
   #metrics = ''
   #best = ''
   #open = false
@@ -50,9 +51,15 @@ class Bar implements ProgressView {
     this.#bar.update({ metrics: this.#metrics })
   }
 
-  #payload({ loss, examplesPerSecond, secondsLeft }: StepEvent) {
+  #payload({ run = 0, loss, examplesPerSecond, secondsLeft }: StepEvent) {
+    this.#losses[run] = loss
     const rate = `${examplesPerSecond.toFixed(0)} examples/s`
-    return { loss: loss.toFixed(3), rate, left: `${duration(secondsLeft)} left`, metrics: this.#metrics }
+    return {
+      loss: this.#losses.map((one) => one.toFixed(3)).join(' '),
+      rate,
+      left: `${duration(secondsLeft)} left`,
+      metrics: this.#metrics,
+    }
   }
 
   close(): void {
@@ -71,16 +78,28 @@ class Lines implements ProgressView {
       note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
     }
     if (event.type === 'step') this.#step(event)
-    if (event.type === 'evaluation') note(`step ${event.step}: validation ${metricsLine(event.metrics)}${event.best ? ' (best)' : ''}`)
+    if (event.type === 'evaluation')
+      note(`step ${event.step}${ofRun(event)}: validation ${metricsLine(event.metrics)}${event.best ? ' (best)' : ''}`)
+    if (event.type === 'divergence') note(`step ${event.step}${ofRun(event)}: ${event.what}${rateOf(event)}`)
     if (event.type === 'checkpoint') note(`step ${event.step}: checkpoint ${event.path}`)
   }
 
-  #step({ step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): void {
+  #step({ run, step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): void {
     if (step % Math.ceil(steps / Lines.LINES) !== 0 && step !== steps) return
-    note(`step ${step}/${steps}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left`)
+    note(
+      `step ${step}/${steps}${ofRun({ run })}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left`,
+    )
   }
 
   close(): void {}
+}
+
+function ofRun({ run }: { run?: number | undefined }): string {
+  return run === undefined ? '' : `, run ${run}`
+}
+
+function rateOf({ rateFactor }: DivergenceEvent): string {
+  return rateFactor === null ? '' : ` (going on at ${rateFactor} of the rate)`
 }
 
 /** What the data is like, and what to look at in it. */

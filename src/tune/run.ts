@@ -2,10 +2,16 @@ import type { SoftPrompt } from '../prompt.js'
 import { EventLog, type TuneEvent } from './events.js'
 import type { TuneReport } from './report.js'
 
-export interface TuneResult {
+export interface RunResult {
   /** The best prompt by the run's bestMetric where there is validation data, else the last. */
   prompt: SoftPrompt
   report: TuneReport
+}
+
+/** Of the best run: by bestMetric where there is validation data, else by the training loss of its last tenth; of equal ones the first. */
+export interface TuneResult extends RunResult {
+  /** Every run, in the order of the option `runs`; one where that was not given. */
+  runs: RunResult[]
 }
 
 /** What a run does: it tells events, and stops with `signal.reason` when that aborts. */

@@ -1,118 +1,121 @@
 #include "core/train/tuner.h"
 
+#include <c10/util/Exception.h>
+
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <utility>
-#include <vector>
 
 #include "core/prompt/prompt.h"
 #include "core/runtime/error.h"
 #include "core/train/batch.h"
-#include "core/train/dropout.h"
+#include "core/train/learned_prompt.h"
 #include "core/train/objective.h"
-#include "core/train/optimizer.h"
 #include "core/train/run_checkpoint.h"
 
 namespace softprompt {
-namespace {
-
-// The weight of the past in the moving average: small at first, so that the initial prompt is soon forgotten.
-double averageWeight(double decay, int64_t step) {
-  const auto t = static_cast<double>(step);
-  return std::min(decay, (1 + t) / (10 + t));
-}
-
-[[noreturn]] void diverged(const char* what, double value, int64_t step, double rate) {
-  throw Error("TUNE_DIVERGED", "the " + std::string(what) + " is " + std::to_string(value) + " at step " +
-                                   std::to_string(step + 1) + " (learning rate " + std::to_string(rate) +
-                                   "): try a learning rate a tenth of it, or a warm-up");
-}
-
-}  // namespace
 
 struct Tuner::State {
   Executor& model;
   TrainingSet data;
   TuneOptions options;
   BatchOrder order;
-  at::Tensor prompt;   // float32 [P, d], CPU
-  at::Tensor average;  // the same, or undefined
-  std::unique_ptr<Optimizer> optimizer;
-  int64_t step = 0;  // steps done
+  std::vector<LearnedPrompt> prompts;  // one a run
+  int64_t step = 0;                    // steps done
+  int64_t rowsAtOnce = 0;              // options.microBatchSize, or less where the memory did not hold it; 0: all
 
-  RunIdentity identity() const { return runIdentity(options, data, prompt.sizes()); }
-  void update(const at::Tensor& gradient);
+  RunIdentity identity() const { return runIdentity(options, data, prompts); }
+  std::vector<Objective> objectives(const std::vector<PromptRows>& parts, YieldPoint& yieldPoint);
+  void takeLess(int64_t rows);
 };
 
-// Nothing in here pauses: the state moves from one step to the next as a whole.
-void Tuner::State::update(const at::Tensor& gradient) {
-  at::Tensor next = prompt.clone();
-  optimizer->update(next, gradient, step);
-  const double largest = next.abs().max().item<double>();
-  if (!std::isfinite(largest)) {
-    diverged("prompt's largest value", largest, step, learningRateAt(options.optimizer, step, options.steps));
+// A batch that does not fit the device's memory goes through in parts, from then on.
+std::vector<Objective> Tuner::State::objectives(const std::vector<PromptRows>& parts, YieldPoint& yieldPoint) {
+  while (true) {
+    try {
+      const ObjectiveOptions how{options.loss, options.dropout, step, rowsAtOnce};
+      return promptObjectives(model, data, parts, how, yieldPoint);
+    } catch (const c10::OutOfMemoryError&) {
+      takeLess(static_cast<int64_t>(parts.size() * parts[0].rows.size()));
+    }
   }
-  prompt = next;
-  if (average.defined()) average.lerp_(prompt, 1 - averageWeight(options.optimizer.averageDecay, step));
-  ++step;
 }
 
-Tuner::Tuner(Executor& model, TrainingSet data, const at::Tensor& prompt, const TuneOptions& options) {
-  checkPrompt(prompt, model.config().dModel);
+void Tuner::State::takeLess(int64_t rows) {
+  const int64_t tried = rowsAtOnce > 0 ? std::min(rowsAtOnce, rows) : rows;
+  if (options.microBatchSize > 0 || tried == 1) {
+    throw Error("TUNE_MEMORY", "the device has no memory for " + std::to_string(tried) +
+                                   (tried == 1 ? " row" : " rows") +
+                                   " at once: try a smaller microBatchSize, shorter inputs or a shorter prompt");
+  }
+  rowsAtOnce = (tried + 1) / 2;
+}
+
+Tuner::Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& runs, const TuneOptions& options) {
+  for (const RunStart& run : runs) checkPrompt(run.prompt, model.config().dModel);
   checkTrainingSet(data, model.config());
   const BatchOrder order(data.inputs.size(), options.batchSize, options.shuffle, options.seed);
-  state_ = std::unique_ptr<State>(new State{model, std::move(data), options, order,
-                                            prompt.detach().to(at::kCPU, at::kFloat).clone(), at::Tensor(),
-                                            makeOptimizer(options.optimizer, prompt.sizes(), options.steps)});
-  if (options.optimizer.averageDecay > 0) state_->average = state_->prompt.clone();
+  state_ = std::unique_ptr<State>(new State{model, std::move(data), options, order, {}});
+  state_->rowsAtOnce = options.microBatchSize;
+  for (const RunStart& run : runs) {
+    OptimizerOptions optimizer = options.optimizer;
+    optimizer.learningRate = run.learningRate;
+    state_->prompts.emplace_back(run.prompt, run.seed, optimizer, options.steps);
+  }
 }
 
 Tuner::~Tuner() = default;
 
-StepResult Tuner::step(YieldPoint& yieldPoint) {
+std::vector<StepResult> Tuner::step(const std::vector<ActiveRun>& active, YieldPoint& yieldPoint) {
   State& state = *state_;
-  const StepDropout dropout(state.options.dropout, state.options.seed, state.step);
-  Pass pass{yieldPoint, state.options.dropout > 0 ? &dropout : nullptr};
   const std::vector<int64_t> rows = state.order.rowsOf(state.step);
-  const Objective objective = promptObjective(state.model, state.data, rows, state.prompt, state.options.loss, pass);
+  std::vector<PromptRows> parts;
+  for (const auto& [run, _] : active) {
+    const LearnedPrompt& learned = state.prompts.at(run);
+    parts.push_back({learned.prompt(), rows, learned.seed()});
+  }
+  const std::vector<Objective> objectives = state.objectives(parts, yieldPoint);
 
-  const double rate = learningRateAt(state.options.optimizer, state.step, state.options.steps);
-  const double norm = objective.gradient.to(at::kDouble).norm().item<double>();
-  if (!std::isfinite(objective.loss)) diverged("loss", objective.loss, state.step, rate);
-  if (!std::isfinite(norm)) diverged("gradient's norm", norm, state.step, rate);
-  state.update(objective.gradient);
-  return {.step = state.step,
-          .loss = objective.negativeLogProb / static_cast<double>(objective.targetTokens),
-          .gradientNorm = norm,
-          .learningRate = rate,
-          .examples = static_cast<int64_t>(rows.size()),
-          .inputTokens = objective.inputTokens,
-          .targetTokens = objective.targetTokens};
+  std::vector<StepResult> results;
+  for (size_t i = 0; i < active.size(); ++i) {
+    results.push_back(state.prompts[active[i].run].take(objectives[i], state.step, active[i].rateFactor));
+    results.back().run = active[i].run;
+    results.back().examples = static_cast<int64_t>(rows.size());
+  }
+  const auto isFinite = [](const StepResult& result) { return result.diverged.empty(); };
+  if (std::any_of(results.begin(), results.end(), isFinite)) ++state.step;
+  return results;
 }
 
 int64_t Tuner::stepsDone() const {
   return state_->step;
 }
 
-at::Tensor Tuner::prompt() const {
-  return (state_->average.defined() ? state_->average : state_->prompt).clone();
+at::Tensor Tuner::prompt(int64_t run) const {
+  return state_->prompts.at(run).handedOut();
+}
+
+void Tuner::reset(int64_t run, const at::Tensor& prompt) {
+  state_->prompts.at(run).reset(prompt);
 }
 
 void Tuner::save(const std::string& path, const std::string& notes) const {
   const State& state = *state_;
-  writeRunCheckpoint(path,
-                     {state.identity(), state.step, state.prompt, state.average, state.optimizer->state(), notes});
+  RunCheckpoint checkpoint{state.identity(), state.step, state.rowsAtOnce, {}, notes};
+  for (const LearnedPrompt& learned : state.prompts) checkpoint.runs.push_back(learned.tensors());
+  writeRunCheckpoint(path, checkpoint);
 }
 
 std::string Tuner::restore(const std::string& path) {
-  const RunCheckpoint checkpoint = readRunCheckpoint(path, state_->identity());
-  auto optimizer = makeOptimizer(state_->options.optimizer, state_->prompt.sizes(), state_->options.steps);
-  optimizer->restore(checkpoint.optimizer);  // may throw: nothing has changed yet
-  state_->optimizer = std::move(optimizer);
-  state_->prompt = checkpoint.prompt;
-  state_->average = checkpoint.average;
-  state_->step = checkpoint.step;
+  State& state = *state_;
+  const RunCheckpoint checkpoint = readRunCheckpoint(path, state.identity(), state.prompts);
+  std::vector<LearnedPrompt> prompts;  // nothing has changed yet where one of them cannot be restored
+  for (size_t run = 0; run < state.prompts.size(); ++run) {
+    prompts.push_back(state.prompts[run].restored(checkpoint.runs[run]));
+  }
+  state.prompts = std::move(prompts);
+  state.step = checkpoint.step;
+  state.rowsAtOnce = checkpoint.rowsAtOnce;
   return checkpoint.notes;
 }
 
@@ -122,9 +125,9 @@ GradientResult promptGradient(Executor& model, const TrainingSet& data, const at
   checkTrainingSet(data, model.config());
   std::vector<int64_t> all(data.inputs.size());
   std::iota(all.begin(), all.end(), int64_t{0});
-  Pass pass{yieldPoint};
-  const Objective objective = promptObjective(model, data, all, prompt, loss, pass);
-  return {objective.loss, objective.gradient};
+  const ObjectiveOptions how{.loss = loss};
+  const std::vector<Objective> objectives = promptObjectives(model, data, {{prompt, all}}, how, yieldPoint);
+  return {objectives[0].loss, objectives[0].gradient};
 }
 
 }  // namespace softprompt
