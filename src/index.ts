@@ -1,6 +1,7 @@
 export type { T5Config } from './config.js'
 export { type ConvertOptions, convert } from './convert.js'
 export type { DataFormat, DataSummary, DataWarning, Example, ExampleSource, MappedSource, SetSummary } from './dataset.js'
+export type { ClassificationEnsemble, GenerationEnsemble, ScoreEnsemble } from './ensemble.js'
 export {
   CancelledError,
   CheckpointError,
@@ -32,7 +33,7 @@ export type { GenerateOptions } from './options/generate.js'
 export type { LossOptions } from './options/loss.js'
 export type { AdafactorOptions, AdamWOptions, MuonOptions, OptimizerOptions, Schedule } from './options/optimizer.js'
 export type { Init, NewPrompt, OnDivergence, RunOptions, TuneOptions } from './options/tune.js'
-export { type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
+export { type AnyPrompt, type EnsembleOptions, PromptEnsemble, type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
 export type { Query, QueryRow } from './query.js'
 export type { Classification, ClassifyInput, ClassifyOptions, Score, ScoreOptions, ScoreRow } from './score.js'
 export type { Piece } from './stream.js'

@@ -1,4 +1,4 @@
-import { SoftPrompt } from '../prompt.js'
+import { promptList, SoftPrompt } from '../prompt.js'
 import { checkOptions, integer, invalidOption, isObject, number, seed, strings, text } from './check.js'
 
 /**
@@ -94,13 +94,6 @@ function range(value: unknown, name: string): [number, number] {
   if (low === undefined || high === undefined || low >= high)
     throw invalidOption(name, value, 'two numbers, the smaller first, such as [0, 0.5]')
   return [low, high]
-}
-
-/** Prompts of one width, at least one. */
-export function promptList(value: unknown, name: string): SoftPrompt[] {
-  const isList = Array.isArray(value) && value.length > 0 && value.every((entry) => entry instanceof SoftPrompt)
-  if (!isList) throw invalidOption(name, value, 'an array of SoftPrompts with at least one entry')
-  return value
 }
 
 const NEW_PROMPT = { length: integer(1), init: initChoice }
