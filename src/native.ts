@@ -152,6 +152,9 @@ export interface NativeTuner {
   prompt(run: number): NativeJob<NativePromptRows>
   /** The run goes on from these rows, with a fresh optimiser. */
   reset(run: number, prompt: NativePromptRows): NativeJob<void>
+  /** Until `release` no other run, of this process or another, may claim the path for its checkpoint (CHECKPOINT_LOCKED). */
+  claim(path: string): NativeJob<void>
+  release(): NativeJob<void>
   save(path: string, notes: string): NativeJob<void>
   /** Gives back the notes saved. */
   restore(path: string): NativeJob<string>

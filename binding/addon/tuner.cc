@@ -66,6 +66,8 @@ Napi::Function TunerObject::define(Napi::Env env) {
                          InstanceMethod<&TunerObject::run>("run"),
                          InstanceMethod<&TunerObject::prompt>("prompt"),
                          InstanceMethod<&TunerObject::reset>("reset"),
+                         InstanceMethod<&TunerObject::claim>("claim"),
+                         InstanceMethod<&TunerObject::release>("release"),
                          InstanceMethod<&TunerObject::save>("save"),
                          InstanceMethod<&TunerObject::restore>("restore"),
                      });
@@ -132,6 +134,22 @@ Napi::Value TunerObject::prompt(const Napi::CallbackInfo& info) {
 Napi::Value TunerObject::reset(const Napi::CallbackInfo& info) {
   auto work = [&session = *session_, id = id_, run = runIndex(info[0]), prompt = promptRows(info[1])](YieldPoint&) {
     session.tuners.at(id)->reset(run, prompt);
+    return Nothing{};
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);
+}
+
+Napi::Value TunerObject::claim(const Napi::CallbackInfo& info) {
+  auto work = [&session = *session_, id = id_, path = text(info[0], "path")](YieldPoint&) {
+    session.tuners.at(id)->claim(path);
+    return Nothing{};
+  };
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);
+}
+
+Napi::Value TunerObject::release(const Napi::CallbackInfo& info) {
+  auto work = [&session = *session_, id = id_](YieldPoint&) {
+    session.tuners.at(id)->release();
     return Nothing{};
   };
   return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);

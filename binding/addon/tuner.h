@@ -19,6 +19,8 @@ class TunerObject final : public Napi::ObjectWrap<TunerObject> {
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value prompt(const Napi::CallbackInfo& info);
   Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value claim(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value restore(const Napi::CallbackInfo& info);
 

@@ -74,11 +74,15 @@ export class TuneSession {
     } catch (error) {
       await this.#salvage(error)
       throw error
+    } finally {
+      // The model may be gone, and its locks with it.
+      if (this.options.checkpoint) await this.tuner.release().promise.catch(() => {})
     }
   }
 
   async #begin(): Promise<void> {
     const { checkpoint, resume, steps, timeLimit } = this.options
+    if (checkpoint) await finish(this.call, () => this.tuner.claim(checkpoint.path))
     if (timeLimit !== undefined) this.#limit = AbortSignal.timeout(1000 * timeLimit)
     if (!resume || !checkpoint || !existsSync(checkpoint.path)) {
       if (isWatched(this.options)) for (const run of this.#active()) await this.#keepSafe(run)

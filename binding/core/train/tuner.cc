@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/checkpoint/file_lock.h"
 #include "core/prompt/prompt.h"
 #include "core/runtime/error.h"
 #include "core/train/batch.h"
@@ -22,6 +23,7 @@ struct Tuner::State {
   BatchOrder order;
   std::vector<LearnedPrompt> prompts;  // one a run
   int64_t step = 0;                    // steps done
+  std::unique_ptr<FileLock> claimed;   // the checkpoint
   int64_t rowsAtOnce = 0;              // options.microBatchSize, or less where the memory did not hold it; 0: all
 
   RunIdentity identity() const { return runIdentity(options, data, prompts); }
@@ -55,8 +57,7 @@ Tuner::Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& run
   for (const RunStart& run : runs) checkPrompt(run.prompt, model.config().dModel);
   checkTrainingSet(data, model.config());
   const BatchOrder order(data.inputs.size(), options.batchSize, options.shuffle, options.seed);
-  state_ = std::unique_ptr<State>(new State{model, std::move(data), options, order, {}});
-  state_->rowsAtOnce = options.microBatchSize;
+  state_ = std::unique_ptr<State>(new State{model, std::move(data), options, order, {}, 0, nullptr, options.microBatchSize});
   for (const RunStart& run : runs) {
     OptimizerOptions optimizer = options.optimizer;
     optimizer.learningRate = run.learningRate;
@@ -97,6 +98,15 @@ at::Tensor Tuner::prompt(int64_t run) const {
 
 void Tuner::reset(int64_t run, const at::Tensor& prompt) {
   state_->prompts.at(run).reset(prompt);
+}
+
+void Tuner::claim(const std::string& path) {
+  state_->claimed.reset();
+  state_->claimed = std::make_unique<FileLock>(path);
+}
+
+void Tuner::release() {
+  state_->claimed.reset();
 }
 
 void Tuner::save(const std::string& path, const std::string& notes) const {

@@ -61,6 +61,10 @@ class Tuner {
   // The run goes on from this prompt, of the same shape, with a fresh optimiser.
   void reset(int64_t run, const at::Tensor& prompt);
 
+  // Until release, no other run may claim this path for its checkpoint. Throws Error CHECKPOINT_LOCKED and FILE_WRITE.
+  void claim(const std::string& path);
+  void release();
+
   // Prompts, optimisers' states, position; `notes` is the caller's JSON, kept with them. Written beside, synced, renamed.
   void save(const std::string& path, const std::string& notes) const;
   std::string restore(
