@@ -107,8 +107,12 @@ export interface NativeRun {
 export interface NativeTuneOptions {
   inputs: TokenRows
   targets: TokenRows
+  /** The run that learns from each row; left out, every run learns from every row. */
+  runOfRow?: Int32Array
   /** At least one. */
   runs: NativeRun[]
+  /** Rows in front of every run's own, which learn from all. */
+  shared?: NativeRun
   steps: number
   batchSize: number
   /** 0: as many rows at once as there is memory for. */
@@ -128,6 +132,7 @@ export interface NativeStep {
   loss: number
   gradientNorm: number
   learningRate: number
+  /** 0: the batch had none of the run's rows, and this was no step of it. */
   examples: number
   inputTokens: number
   targetTokens: number

@@ -1,11 +1,15 @@
 // Option objects of JavaScript as core's option structs. src/ has filled in every default.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "addon/napi.h"
 #include "core/generate/generate.h"
 #include "core/prompt/initialise.h"
 #include "core/t5/load.h"
 #include "core/train/options.h"
+#include "core/train/tuner.h"
 
 namespace softprompt {
 
@@ -21,7 +25,9 @@ struct RunOptions {
   uint64_t seed = 0;
   double learningRate = 0;
 };
-std::vector<RunOptions> runOptions(const Napi::Object& options);  // `runs`
+std::vector<RunOptions> runOptions(const Napi::Object& options);       // `runs`
+std::optional<RunOptions> sharedOptions(const Napi::Object& options);  // `shared`, where it is given
+TrainingSet trainingSet(const Napi::Object& options);                  // `inputs`, `targets` and `runOfRow`
 LoadOptions loadOptions(const Napi::Object& options);
 
 // A field that must be there, of that type.

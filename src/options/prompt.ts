@@ -29,6 +29,14 @@ export interface RunOptions extends NewPrompt {
   learningRate?: number
 }
 
+/** Tasks that learn in mixed batches, each a prompt of its own from the rows that name it as their `task`. */
+export interface TaskPrompts {
+  /** By the task's name. */
+  tasks: Record<string, RunOptions>
+  /** Rows in front of each task's own, which learn from all tasks: how many, or more about them. @defaultValue none */
+  shared?: number | RunOptions
+}
+
 export interface ResolvedPrompt {
   /** The prompt to start from; undefined for a new one. */
   prompt: SoftPrompt | undefined
@@ -39,12 +47,15 @@ export interface ResolvedPrompt {
 export interface ResolvedRun extends ResolvedPrompt {
   seed: number
   learningRate: number
+  /** Where the runs are tasks. */
+  task?: string
 }
 
 const DEFAULT_LENGTH = 100
 
-export function resolvePrompt(choice: SoftPrompt | NewPrompt | undefined): ResolvedPrompt {
+export function resolvePrompt(choice: PromptChoice | undefined): ResolvedPrompt {
   if (choice instanceof SoftPrompt) return { prompt: choice, length: choice.rows, init: { prompt: choice } }
+  if (choice && 'tasks' in choice) return resolvePrompt(undefined)
   const init = choice?.init ?? 'vocabulary'
   const prompt = promptOfInit(init)
   return { prompt, length: choice?.length ?? prompt?.rows ?? DEFAULT_LENGTH, init }
@@ -57,15 +68,33 @@ export function resolveRun({ length, init, ...own }: RunOptions, base: ResolvedR
   return { seed: base.seed, learningRate: base.learningRate, ...own, prompt, length: rows, init: init ?? base.init }
 }
 
+/** A run a task, and the part that they share. */
+export function resolveTasks(
+  choice: PromptChoice | undefined,
+  base: ResolvedRun,
+): { runs: ResolvedRun[]; shared?: ResolvedRun } | undefined {
+  if (!choice || choice instanceof SoftPrompt || !('tasks' in choice)) return undefined
+  const runs = Object.entries(choice.tasks).map(([task, own]) => ({ ...resolveRun(own, base), task }))
+  const { shared } = choice
+  if (shared === undefined) return { runs }
+  return { runs, shared: resolveRun(typeof shared === 'number' ? { length: shared } : shared, base) }
+}
+
 function promptOfInit(init: Init): SoftPrompt | undefined {
   if (typeof init !== 'object') return undefined
   if ('mean' in init) return SoftPrompt.mean(init.mean)
   return 'prompt' in init ? init.prompt : undefined
 }
 
-export function promptChoice(value: unknown, name: string): SoftPrompt | NewPrompt {
+export type PromptChoice = SoftPrompt | NewPrompt | TaskPrompts
+
+export function promptChoice(value: unknown, name: string): PromptChoice {
   if (value instanceof SoftPrompt) return value
-  if (!isObject(value)) throw invalidOption(name, value, 'a SoftPrompt or { length, init }')
+  if (!isObject(value)) throw invalidOption(name, value, 'a SoftPrompt, { length, init } or { tasks, shared }')
+  if ('tasks' in value) {
+    const { tasks, shared } = checkOptions('tune', value, { tasks: taskChoices, shared: sharedChoice }, `${name}.`)
+    return { tasks: tasks as Record<string, RunOptions>, ...(shared !== undefined && { shared }) }
+  }
   return checkOptions('tune', value, NEW_PROMPT, `${name}.`)
 }
 
@@ -94,6 +123,18 @@ function range(value: unknown, name: string): [number, number] {
   if (low === undefined || high === undefined || low >= high)
     throw invalidOption(name, value, 'two numbers, the smaller first, such as [0, 0.5]')
   return [low, high]
+}
+
+function taskChoices(value: unknown, name: string): Record<string, RunOptions> {
+  if (!isObject(value) || Object.keys(value).length === 0)
+    throw invalidOption(name, value, 'an object with an entry a task, such as { reviews: {}, intents: { length: 20 } }')
+  return Object.fromEntries(Object.entries(value).map(([task, run]) => [task, checkOptions('tune', run ?? {}, RUN, `${name}.${task}.`)]))
+}
+
+function sharedChoice(value: unknown, name: string): number | RunOptions {
+  if (typeof value === 'number') return integer(1)(value, name)
+  if (!isObject(value)) throw invalidOption(name, value, 'a number of rows, or { length, init, seed, learningRate }')
+  return checkOptions('tune', value, RUN, `${name}.`)
 }
 
 const NEW_PROMPT = { length: integer(1), init: initChoice }

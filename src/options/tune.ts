@@ -16,10 +16,12 @@ import {
   type RunOptions,
   resolvePrompt,
   resolveRun,
+  resolveTasks,
   runChoices,
+  type TaskPrompts,
 } from './prompt.js'
 
-export type { Init, NewPrompt, ResolvedRun, RunOptions } from './prompt.js'
+export type { Init, NewPrompt, ResolvedRun, RunOptions, TaskPrompts } from './prompt.js'
 
 export interface TuneOptions {
   /** A file (.jsonl, .json, .csv, .tsv, .parquet, '-'), or examples, or an (async) iterable of them, or { path, input: 'q: {q}', target: '{a}' }. */
@@ -28,8 +30,8 @@ export interface TuneOptions {
   validation?: ExampleSource
   /** Draw this share of the training rows for validation, by the seed; instead of `validation`. */
   validationSplit?: number
-  /** A prompt to go on from, or how a new one starts. */
-  prompt?: SoftPrompt | NewPrompt
+  /** A prompt to go on from, or how a new one starts; or `{ tasks, shared }`: a prompt for each task that rows name as their `task`, learned in mixed batches. */
+  prompt?: SoftPrompt | NewPrompt | TaskPrompts
   /**
    * Several prompts, trained in one pass over the same batches: each is what it would have been alone with them. `seed`, `learningRate`, `init` and `length` may
    * differ. The result is the best of them, and `result.runs` has all.
@@ -99,6 +101,8 @@ export interface ResolvedTune extends ResolvedPrompt {
   /** One or more; where `several` is false it is the call itself. */
   runs: ResolvedRun[]
   several: boolean
+  /** What all tasks share. */
+  shared: ResolvedRun | undefined
   steps: number
   batchSize: number
   /** 0: automatic. */
@@ -180,13 +184,20 @@ export function resolveTune(given: unknown): ResolvedTune {
   const prompt = resolvePrompt(options.prompt)
   const optimizer = options.optimizer ?? { ...base.optimizer, learningRate: options.learningRate ?? base.optimizer.learningRate }
   const run: ResolvedRun = { ...prompt, seed: options.seed ?? 0, learningRate: optimizer.learningRate }
+  const tasks = resolveTasks(options.prompt, run)
+  if (tasks && options.runs)
+    throw new OptionError(
+      'OPTION_INVALID',
+      "Options 'runs' and 'prompt.tasks' were both given. Tune the tasks, or one of them in several runs.",
+    )
   return {
     train: options.train,
     validation: options.validation,
     validationSplit: options.validationSplit,
     ...prompt,
-    runs: options.runs?.map((own) => resolveRun(own, run)) ?? [run],
-    several: options.runs !== undefined,
+    runs: tasks?.runs ?? options.runs?.map((own) => resolveRun(own, run)) ?? [run],
+    several: tasks !== undefined || options.runs !== undefined,
+    shared: tasks?.shared,
     steps,
     batchSize: options.batchSize ?? 32,
     microBatchSize: options.microBatchSize ?? 0,

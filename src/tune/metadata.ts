@@ -11,7 +11,7 @@ const MOST_LABELS = 64
 export function promptMetadata(
   model: Frozen,
   options: ResolvedTune,
-  { init, length }: ResolvedRun,
+  { init, length, task }: ResolvedRun,
   report: TuneReport,
   train: DataSet,
 ): Record<string, string> {
@@ -24,7 +24,7 @@ export function promptMetadata(
     fingerprint: model.fingerprint,
     rows: String(length),
     dModel: String(model.dModel),
-    ...(options.task && { task: options.task }),
+    ...((task ?? options.task) && { task: task ?? (options.task as string) }),
     ...(labels && { labels: JSON.stringify(labels) }),
     training: JSON.stringify({ ...report.options, examples: train.inputs.length, bestStep, bestMetric, validation: metrics }),
   }

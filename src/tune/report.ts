@@ -32,13 +32,21 @@ export interface TuneReport {
   versions: { softprompt: string; libtorch: string; node: string }
 }
 
+type PlainInit =
+  | string
+  | { uniform: readonly [number, number] }
+  | { labels: string[] }
+  | { text: string }
+  | { prompt: string }
+  | { mean: string }
+
 /** The part of a run's options that is plain data. */
 export interface TuneSettings
   extends Pick<
     ResolvedTune,
     'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'loss' | 'seed' | 'maxInputLength' | 'maxTargetLength'
   > {
-  init: string | { uniform: readonly [number, number] } | { labels: string[] } | { text: string } | { prompt: string } | { mean: string }
+  init: PlainInit | { shared: PlainInit; own: PlainInit }
   optimizer: Record<string, string | number>
   evaluateEvery: number
   metrics: string[]
@@ -46,6 +54,8 @@ export interface TuneSettings
   patience?: number
   validationSplit?: number
   microBatchSize?: number
+  /** Of the rows in front of all tasks' own. */
+  sharedLength?: number
   timeLimit?: number
   onDivergence?: string
   /** Of the batches, where it is not `seed`. */
@@ -71,7 +81,7 @@ export function settingsOf(options: ResolvedTune, { length, init, seed, learning
   const rule = { ...options.optimizer, learningRate }
   const optimizer = Object.fromEntries(Object.entries(rule).filter(([name]) => !foreign.includes(name)))
   return {
-    ...{ preset, steps, batchSize, length, init: plainInit(init), shuffle },
+    ...{ preset, steps, batchSize, length, init: startOf(init, options.shared), shuffle },
     ...{
       optimizer,
       loss,
@@ -82,6 +92,7 @@ export function settingsOf(options: ResolvedTune, { length, init, seed, learning
       ...(patience && { patience }),
       ...(validationSplit && { validationSplit }),
       ...(microBatchSize && { microBatchSize }),
+      ...(options.shared && { sharedLength: options.shared.length }),
       ...(timeLimit && { timeLimit }),
       ...(onDivergence && { onDivergence }),
     },
@@ -89,7 +100,11 @@ export function settingsOf(options: ResolvedTune, { length, init, seed, learning
   }
 }
 
-function plainInit(init: Init): TuneSettings['init'] {
+function startOf(own: Init, shared: ResolvedRun | undefined): TuneSettings['init'] {
+  return shared ? { shared: plainInit(shared.init), own: plainInit(own) } : plainInit(own)
+}
+
+function plainInit(init: Init): PlainInit {
   if (typeof init !== 'object') return init
   if ('mean' in init) return { mean: `${init.mean.length} given` }
   return 'prompt' in init ? { prompt: 'given' } : init

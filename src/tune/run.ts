@@ -3,14 +3,16 @@ import { EventLog, type TuneEvent } from './events.js'
 import type { TuneReport } from './report.js'
 
 export interface RunResult {
+  /** The task that it is of, where `prompt.tasks` was given. */
+  task?: string
   /** The best prompt by the run's bestMetric where there is validation data, else the last. */
   prompt: SoftPrompt
   report: TuneReport
 }
 
-/** Of the best run: by bestMetric where there is validation data, else by the training loss of its last tenth; of equal ones the first. */
+/** Of the best run: by bestMetric where there is validation data, else by the training loss of its last tenth; of equal ones the first. Of tasks, it is the first. */
 export interface TuneResult extends RunResult {
-  /** Every run, in the order of the option `runs`; one where that was not given. */
+  /** Every run, in the order of the option `runs` (or of `prompt.tasks`); one where neither was given. */
   runs: RunResult[]
 }
 

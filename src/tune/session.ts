@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs'
-import type { DataSet } from '../dataset.js'
 import { TuneError } from '../errors.js'
 import type { Frozen } from '../frozen.js'
 import { type Call, finish } from '../job.js'
 import { computeMetrics } from '../metrics/index.js'
 import type { NativePromptRows, NativeStep, NativeTuner } from '../native.js'
-import type { ResolvedTune } from '../options/tune.js'
+import type { ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { predictTexts } from '../predict.js'
 import { SoftPrompt } from '../prompt.js'
 import { tokenRows } from '../rows.js'
@@ -20,7 +19,7 @@ import { RateMeter } from './rate.js'
 import { reportOf } from './report.js'
 import { bestRun } from './result.js'
 import type { RunResult, TuneResult } from './run.js'
-import { loadTuneData, type References, type TuneData } from './sets.js'
+import { loadTuneData, type RunData, type TuneData } from './sets.js'
 import { type RunState, type StopReason, TuneState } from './state.js'
 
 /**
@@ -54,12 +53,17 @@ export class TuneSession {
   static async open(model: Frozen, call: Call, options: ResolvedTune, tell: (event: TuneEvent) => void): Promise<TuneSession> {
     call.signal?.throwIfAborted()
     if (options.checkpoint) await checkWritable(options.checkpoint.path, 'The checkpoint')
-    const runs = options.runs.map((run) => ({ ...run, init: nativeInit(model, run) }))
+    const native = (run: ResolvedRun) => ({ ...run, init: nativeInit(model, run) })
+    const runs = options.runs.map(native)
+    const shared = options.shared && native(options.shared)
     const data = await loadTuneData(model, options, call.signal)
     const { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer } = options
-    const rest = { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer, runs }
     const { inputs, targets } = data.train
-    const tuner = await finish(call, () => model.native.tuner({ inputs: tokenRows(inputs), targets: tokenRows(targets), ...rest }))
+    const rest = { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer, runs, ...(shared && { shared }) }
+    const ofRows = data.runOfRow && { runOfRow: data.runOfRow }
+    const tuner = await finish(call, () =>
+      model.native.tuner({ inputs: tokenRows(inputs), targets: tokenRows(targets), ...rest, ...ofRows }),
+    )
     return new TuneSession(model, call, options, data, tuner, tell)
   }
 
@@ -192,6 +196,7 @@ export class TuneSession {
     this.#state.trainingSeconds += this.#rate.add((taken.at(-1)?.step ?? before) - before, examples)
     for (const native of taken) {
       this.#state.add(native)
+      if (native.examples === 0) continue
       const { run, step, loss, learningRate, gradientNorm } = native
       const { steps } = this.options
       const pace = { examplesPerSecond: this.#rate.examplesPerSecond, secondsLeft: this.#rate.secondsFor(steps - step) }
@@ -208,10 +213,10 @@ export class TuneSession {
   async #evaluate(run: number): Promise<void> {
     const { model, call, options } = this
     const { step } = this.#state
-    const set = this.data.validation as DataSet
+    const { validation, references } = this.data.runs[run] as Required<RunData>
     const rows = await finish(call, () => this.tuner.prompt(run))
-    const predictions = await predictTexts(model, call, set, toPrompt(rows))
-    const metrics = await computeMetrics(options.metrics, { ...(this.data.references as References), predictions })
+    const predictions = await predictTexts(model, call, validation!, toPrompt(rows))
+    const metrics = await computeMetrics(options.metrics, { ...references!, predictions })
     const best = this.#state.runs[run]!.evaluated(step, metrics, options, rows)
     this.tell({ type: 'evaluation', ...this.#named(run), step, metrics, best })
   }
@@ -232,10 +237,9 @@ export class TuneSession {
     this.#state.seconds = this.#seconds()
     const runs: RunResult[] = []
     for (const run of this.options.runs.keys()) runs.push(await this.#runResult(call, run))
-    const best = bestRun(
-      runs.map(({ report }) => report),
-      this.options,
-    )
+    const reports = runs.map(({ report }) => report)
+    // Metrics of different tasks say nothing about which is better.
+    const best = this.data.runOfRow ? 0 : bestRun(reports, this.options)
     return { ...(runs[best] as RunResult), runs }
   }
 
@@ -245,7 +249,8 @@ export class TuneSession {
     const kept = this.#state.runs[run]!.kept
     const rows = kept?.prompt ?? (await finish(call, () => this.tuner.prompt(run)))
     const report = reportOf(options, run, this.#state, data.summary, { softprompt: VERSION, libtorch: model.libtorch })
-    return { prompt: toPrompt(rows, promptMetadata(model, options, own, report, data.train)), report }
+    const metadata = promptMetadata(model, options, { ...own, length: rows.rows }, report, data.runs[run]!.train)
+    return { ...(own.task !== undefined && { task: own.task }), prompt: toPrompt(rows, metadata), report }
   }
 
   /** An event names its run where there are several. */
@@ -256,14 +261,15 @@ export class TuneSession {
   #tellStart(): void {
     const { model, options, data } = this
     const lengths = options.runs.map(({ length }) => length)
+    const shared = options.shared?.length ?? 0
     this.tell({
       type: 'start',
       examples: data.train.inputs.length,
       validation: data.validation?.inputs.length ?? 0,
       ...(options.several && { runs: lengths.length }),
-      promptRows: Math.max(...lengths),
+      promptRows: Math.max(...lengths) + shared,
       dModel: model.dModel,
-      parameters: lengths.reduce((sum, length) => sum + length, 0) * model.dModel,
+      parameters: lengths.reduce((sum, length) => sum + length, shared) * model.dModel,
       modelParameters: model.native.info.parameterCount,
       steps: options.steps,
       resumedFrom: this.#state.step,

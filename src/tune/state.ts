@@ -105,10 +105,10 @@ export class TuneState {
     return new TuneState(Array.from({ length: count }, () => new RunState(steps)))
   }
 
-  /** A step of a run that was taken. */
+  /** A step of a run that was taken, or passed over where the batch had none of its rows. */
   add(step: NativeStep): void {
     this.step = step.step
-    this.runs[step.run]!.add(step)
+    if (step.examples > 0) this.runs[step.run]!.add(step)
   }
 
   /** Steps that a run has done. */

@@ -1,6 +1,6 @@
 // Several prompts in one pass, and batches that go through the model in parts: each prompt is what it would have been
 // alone and at once.
-#include <ATen/ops/full.h>
+#include <ATen/ops/cat.h>
 
 #include <algorithm>
 
@@ -249,4 +249,69 @@ TEST(batch_that_does_not_fit_the_memory_goes_through_in_parts) {
   options.microBatchSize = 6;  // as the user said, and no other
   Tuner asked(small, someData(), runs, options);
   CHECK_THROWS(asked.step(all(3), never), "TUNE_MEMORY");
+}
+
+TEST(tasks_in_one_batch_learn_from_their_own_rows) {
+  const auto loaded = fixture::load(fixture::folder("t5-v1.1"));
+  Executor& model = *loaded.executor;
+  NeverYields never;
+  for (const Reduction reduction : {Reduction::kSum, Reduction::kMean}) {
+    TuneOptions options = someOptions(reduction, 0.1);
+    options.batchSize = 5;
+    options.shuffle = false;
+    const std::vector<RunStart> runs = someRuns(model.config().dModel);
+    TrainingSet data = someData();
+    data.runOfRow = {0, 1, 1, 0, 1};
+    Tuner together(model, data, {runs[0], runs[1], runs[2]}, options);
+    const std::vector<StepResult> results = together.step(all(3), never);
+    CHECK_EQ(results[0].examples, 2);
+    CHECK_EQ(results[1].examples, 3);
+    CHECK_EQ(results[2].examples, 0);
+    CHECK(together.prompt(2).equal(runs[2].prompt));
+    CHECK_EQ(together.stepsDone(), 1);
+    TrainingSet own{rowsOf({{3, 4, 5, 1}, {12, 3, 1}}), rowsOf({{2, 1}, {2, 1}}), {}};
+    Tuner alone(model, own, {runs[0]}, options);
+    CHECK(std::abs(alone.step({{0}}, never).at(0).loss - results[0].loss) < 1e-5 * results[0].loss);
+    CHECK(strayed(together.prompt(0), runs[0].prompt, alone.prompt(0)) < 1e-5);
+    // A batch without a row of any active run is a step that nobody takes.
+    CHECK_EQ(together.step({{2}}, never).at(0).examples, 0);
+    CHECK_EQ(together.stepsDone(), 2);
+  }
+}
+
+// [shared; own] learns as one prompt does: AdamW's rule looks at each number alone.
+TEST(shared_part_learns_from_all_rows) {
+  const auto loaded = fixture::load(fixture::folder("t5-v1.1"));
+  Executor& model = *loaded.executor;
+  NeverYields never;
+  const TempFolder folder;
+  TuneOptions options = someOptions(Reduction::kSum, 0);
+  options.batchSize = 5;
+  options.optimizer.kind = OptimizerKind::kAdamW;
+  options.optimizer.epsilon = 1e-4;
+  const std::vector<RunStart> runs = someRuns(model.config().dModel);
+  const RunStart shared{runs[1].prompt, 0, 0.3}, own{runs[0].prompt, 0, 0.3};
+  Tuner tuner(model, someData(), {own}, options, shared);
+  Tuner whole(model, someData(), {{at::cat({shared.prompt, own.prompt}), 0, 0.3}}, options);
+  tuner.step({{0}}, never);
+  whole.step({{0}}, never);
+  CHECK(strayed(tuner.prompt(0), at::cat({shared.prompt, own.prompt}), whole.prompt(0)) < 1e-5);
+
+  // Two tasks: the shared gradient is the sum of theirs.
+  TrainingSet data = someData();
+  data.runOfRow = {0, 1, 1, 0, 1};
+  Tuner tasks(model, data, {own, own}, options, shared);
+  tasks.step(all(2), never);
+  const at::Tensor part = tasks.prompt(0).slice(0, 0, 4);
+  CHECK(part.equal(tasks.prompt(1).slice(0, 0, 4)));
+  CHECK(strayed(part, shared.prompt, whole.prompt(0).slice(0, 0, 4)) < 1e-5);
+  CHECK(!tasks.prompt(0).slice(0, 4).equal(tasks.prompt(1).slice(0, 4)));
+
+  tasks.save(folder.file("shared.ckpt"), "{}");
+  Tuner resumed(model, data, {own, own}, options, shared);
+  resumed.restore(folder.file("shared.ckpt"));
+  for (Tuner* one : {&tasks, &resumed}) one->step(all(2), never);
+  for (const int64_t run : {0, 1}) CHECK(resumed.prompt(run).equal(tasks.prompt(run)));
+  Tuner other(model, data, {own, own}, options);
+  CHECK_THROWS(other.restore(folder.file("shared.ckpt")), "CHECKPOINT_MISMATCH");
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace softprompt {
 namespace {
@@ -21,8 +22,9 @@ std::string complaint(const char* what, double value, int64_t step, double rate)
 
 }  // namespace
 
-LearnedPrompt::LearnedPrompt(const at::Tensor& start, uint64_t seed, const OptimizerOptions& options, int64_t steps)
-    : seed_(seed), options_(options), steps_(steps) {
+LearnedPrompt::LearnedPrompt(std::string name, const at::Tensor& start, uint64_t seed, const OptimizerOptions& options,
+                             int64_t steps)
+    : name_(std::move(name)), seed_(seed), options_(options), steps_(steps) {
   reset(start);
 }
 
@@ -72,7 +74,7 @@ LearnedPrompt::Tensors LearnedPrompt::tensors() const {
 }
 
 LearnedPrompt LearnedPrompt::restored(const Tensors& tensors) const {
-  LearnedPrompt restored(tensors.prompt, seed_, options_, steps_);
+  LearnedPrompt restored(name_, tensors.prompt, seed_, options_, steps_);
   restored.optimizer_->restore(tensors.optimizer);
   restored.average_ = tensors.average;
   return restored;

@@ -23,9 +23,11 @@ class LearnedPrompt {
     std::map<std::string, at::Tensor> optimizer;
   };
 
-  // start: float32 [P, d]. `steps` is the schedule's length.
-  LearnedPrompt(const at::Tensor& start, uint64_t seed, const OptimizerOptions& options, int64_t steps);
+  // start: float32 [P, d]. `steps` is the schedule's length. `name` is what its names in a checkpoint begin with.
+  LearnedPrompt(std::string name, const at::Tensor& start, uint64_t seed, const OptimizerOptions& options,
+                int64_t steps);
 
+  const std::string& name() const { return name_; }
   uint64_t seed() const { return seed_; }
   const OptimizerOptions& options() const { return options_; }
   const at::Tensor& prompt() const { return prompt_; }  // float32 [P, d], CPU
@@ -43,6 +45,7 @@ class LearnedPrompt {
  private:
   std::unique_ptr<Optimizer> freshOptimizer() const;
 
+  std::string name_;
   uint64_t seed_;
   OptimizerOptions options_;
   int64_t steps_;

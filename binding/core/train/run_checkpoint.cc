@@ -19,11 +19,6 @@ std::string exact(double value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-// What names of run i of `count` begin with.
-std::string prefixOf(size_t run, size_t count) {
-  return count == 1 ? "" : "runs[" + std::to_string(run) + "].";
-}
-
 std::string promptShapeText(at::IntArrayRef shape) {
   return std::to_string(shape[0]) + " x " + std::to_string(shape[1]);
 }
@@ -34,6 +29,9 @@ class Fnv {
   void add(const TokenRows& rows) {
     for (const int32_t id : rows.ids) addWord(static_cast<uint32_t>(id));
     for (const int64_t offset : rows.offsets) addWord(static_cast<uint64_t>(offset));
+  }
+  void add(const std::vector<int32_t>& words) {
+    for (const int32_t word : words) addWord(static_cast<uint32_t>(word));
   }
   std::string hex() const {
     char text[17];
@@ -118,7 +116,7 @@ int64_t numberOf(const std::string& text, const std::string& name, const std::st
   return number;
 }
 
-RunCheckpoint parsed(const SafetensorsFile& file, size_t runs) {
+RunCheckpoint parsed(const SafetensorsFile& file, const std::vector<LearnedPrompt>& prompts) {
   const std::string& path = file.path();
   const Metadata& metadata = file.metadata();
   if (required(metadata, "format", path) != kFormat) invalid(path, "this is not a tuning run's checkpoint");
@@ -134,20 +132,19 @@ RunCheckpoint parsed(const SafetensorsFile& file, size_t runs) {
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(kIdentityPrefix)) checkpoint.identity[key.substr(kIdentityPrefix.size())] = value;
   }
-  checkpoint.runs.resize(runs);
-  for (size_t run = 0; run < runs; ++run) {
-    const std::string prefix = prefixOf(run, runs);
+  for (const LearnedPrompt& learned : prompts) {
+    const std::string& prefix = learned.name();
+    LearnedPrompt::Tensors& own = checkpoint.prompts.emplace_back();
     for (const TensorInfo& info : file.tensors()) {
-      if (!info.name.starts_with(prefix)) continue;
-      takeTensor(checkpoint.runs[run], info.name.substr(prefix.size()), file.read(info.name));
+      if (info.name.starts_with(prefix)) takeTensor(own, info.name.substr(prefix.size()), file.read(info.name));
     }
   }
   return checkpoint;
 }
 
-RunCheckpoint readParsed(const std::string& path, size_t runs) {
+RunCheckpoint readParsed(const std::string& path, const std::vector<LearnedPrompt>& prompts) {
   try {
-    return parsed(SafetensorsFile(path), runs);
+    return parsed(SafetensorsFile(path), prompts);
   } catch (const Error& error) {
     if (error.code().starts_with("SAFETENSORS_") || error.code() == "MODEL_TENSOR_DTYPE") invalid(path, error.what());
     throw;
@@ -163,10 +160,12 @@ void checkRows(const at::Tensor& tensor, const std::string& name, const std::str
 
 }  // namespace
 
-RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, const std::vector<LearnedPrompt>& runs) {
+RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data,
+                        const std::vector<LearnedPrompt>& prompts) {
   Fnv hash;
   hash.add(data.inputs);
   hash.add(data.targets);
+  hash.add(data.runOfRow);
   RunIdentity identity{{"data", std::to_string(data.inputs.size()) + " rows " + hash.hex()},
                        {"model", options.fingerprint},
                        {"batchSize", std::to_string(options.batchSize)},
@@ -182,20 +181,20 @@ RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, con
   }
   if (options.microBatchSize > 0) identity["microBatchSize"] = std::to_string(options.microBatchSize);
   identity.merge(optimizerIdentity(options.optimizer));
-  for (size_t i = 0; i < runs.size(); ++i) {
-    const std::string prefix = prefixOf(i, runs.size());
-    identity[prefix + "prompt"] = promptShapeText(runs[i].prompt().sizes());
-    identity[prefix + "optimizer.learningRate"] = exact(runs[i].options().learningRate);
-    if (runs[i].seed() != options.seed) identity[prefix + "promptSeed"] = std::to_string(runs[i].seed());
+  for (const LearnedPrompt& learned : prompts) {
+    identity[learned.name() + "prompt"] = promptShapeText(learned.prompt().sizes());
+    identity[learned.name() + "optimizer.learningRate"] = exact(learned.options().learningRate);
+    if (learned.seed() != options.seed) identity[learned.name() + "promptSeed"] = std::to_string(learned.seed());
   }
   return identity;
 }
 
-void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint) {
+void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint,
+                        const std::vector<LearnedPrompt>& prompts) {
   NamedTensors tensors;
-  for (size_t i = 0; i < checkpoint.runs.size(); ++i) {
-    const std::string prefix = prefixOf(i, checkpoint.runs.size());
-    const auto& [prompt, average, optimizer] = checkpoint.runs[i];
+  for (const LearnedPrompt& learned : prompts) {
+    const std::string& prefix = learned.name();
+    const auto [prompt, average, optimizer] = learned.tensors();
     tensors.emplace_back(prefix + "prompt", prompt);
     if (average.defined()) tensors.emplace_back(prefix + "average", average);
     for (const auto& [name, tensor] : optimizer) tensors.emplace_back(prefix + kOptimizerPrefix + name, tensor);
@@ -210,16 +209,17 @@ void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint
 }
 
 RunCheckpoint readRunCheckpoint(const std::string& path, const RunIdentity& expected,
-                                const std::vector<LearnedPrompt>& runs) {
-  RunCheckpoint checkpoint = readParsed(path, runs.size());
+                                const std::vector<LearnedPrompt>& prompts) {
+  RunCheckpoint checkpoint = readParsed(path, prompts);
   if (const std::string difference = differences(expected, checkpoint.identity); !difference.empty()) {
     throw Error("CHECKPOINT_MISMATCH", path + " belongs to another run: " + difference +
                                            ". Resume with the settings it was made with, or start a new run");
   }
-  for (size_t i = 0; i < runs.size(); ++i) {
-    const std::string prefix = prefixOf(i, runs.size()), shape = promptShapeText(runs[i].prompt().sizes());
-    checkRows(checkpoint.runs[i].prompt, prefix + "prompt", shape, path);
-    if (runs[i].options().averageDecay > 0) checkRows(checkpoint.runs[i].average, prefix + "average", shape, path);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const std::string& prefix = prompts[i].name();
+    const std::string shape = promptShapeText(prompts[i].prompt().sizes());
+    checkRows(checkpoint.prompts[i].prompt, prefix + "prompt", shape, path);
+    if (prompts[i].options().averageDecay > 0) checkRows(checkpoint.prompts[i].average, prefix + "average", shape, path);
   }
   return checkpoint;
 }

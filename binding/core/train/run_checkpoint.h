@@ -1,6 +1,6 @@
 // The file that tuning can go on from: a safetensors file of each run's prompt, its moving average and its optimiser's
 // tensors (float32, one to three times the prompt's size), and as metadata the step, the caller's notes, and what the
-// runs were. Names of several runs begin with "runs[i].", those of a single one have nothing before them.
+// runs were. The names of what is a prompt's own begin with its name.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,19 +23,22 @@ struct RunCheckpoint {
   RunIdentity identity;
   int64_t step = 0;        // steps done
   int64_t rowsAtOnce = 0;  // rows in one pass; 0: all
-  std::vector<LearnedPrompt::Tensors> runs;
+  std::vector<LearnedPrompt::Tensors> prompts;  // as read; those that are written come from the prompts themselves
   std::string notes;  // the caller's
 };
 
 // The options that shape the course, the model's fingerprint, the prompts' shapes, seeds and rates, and a hash of the
 // data. `steps` is part of it only where the schedule depends on it, so that a constant rate can go on for longer.
-RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, const std::vector<LearnedPrompt>& runs);
+RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data,
+                        const std::vector<LearnedPrompt>& prompts);
 
 // Written beside, synced, renamed. Throws Error FILE_WRITE.
-void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint);
+void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint,
+                        const std::vector<LearnedPrompt>& prompts);
 
-// Throws Error CHECKPOINT_INVALID, or CHECKPOINT_MISMATCH naming what differs from `expected`, the identity of `runs`.
+// Throws Error CHECKPOINT_INVALID, or CHECKPOINT_MISMATCH naming what differs from `expected`, the identity of a run
+// with these prompts.
 RunCheckpoint readRunCheckpoint(const std::string& path, const RunIdentity& expected,
-                                const std::vector<LearnedPrompt>& runs);
+                                const std::vector<LearnedPrompt>& prompts);
 
 }  // namespace softprompt

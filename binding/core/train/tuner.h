@@ -19,6 +19,8 @@ namespace softprompt {
 struct TrainingSet {
   TokenRows inputs;   // ids as they are
   TokenRows targets;  // ids as they are
+  // The run that learns from each row, where they are different tasks; empty: every run learns from every row.
+  std::vector<int32_t> runOfRow;
 };
 
 // One of the prompts that are learned: a run.
@@ -40,7 +42,7 @@ struct StepResult {
   double loss = 0;   // a target token's mean, without z-loss, whatever the reduction: comparable between runs
   double gradientNorm = 0;
   double learningRate = 0;
-  int64_t examples = 0;
+  int64_t examples = 0;  // 0: the batch had no row of the run's, whose step this was not
   int64_t inputTokens = 0;  // real ones, prompt rows not counted
   int64_t targetTokens = 0;
   std::string diverged;  // what is not finite, and what to do; the prompt is then as it was before. Else empty
@@ -49,16 +51,19 @@ struct StepResult {
 class Tuner {
  public:
   // Checks the set (DATA_*: empty set, empty target, id out of range, naming the row) and the prompts (PROMPT_*). The
-  // model outlives the tuner.
-  Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& runs, const TuneOptions& options);
+  // model outlives the tuner. Where `shared` has a prompt, its rows stand in front of every run's own, and learn from all
+  // rows: the gradient is the runs' sum.
+  Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& runs, const TuneOptions& options,
+        const RunStart& shared = {});
   ~Tuner();
 
-  // One step of the runs `active` (at least one, each once), a result for each. Where none of them is finite, it does not
-  // count. Throws Cancelled between layers; the state is then that of the step before.
+  // One step of the runs `active` (at least one, each once), a result for each. Where none of them with rows in the batch
+  // is finite, it does not count. Throws Cancelled between layers; the state is then that of the step before.
   std::vector<StepResult> step(const std::vector<ActiveRun>& active, YieldPoint& yieldPoint);
   int64_t stepsDone() const;
-  at::Tensor prompt(int64_t run) const;  // float32 [P, d], a copy (the moving average where one is kept)
-  // The run goes on from this prompt, of the same shape, with a fresh optimiser.
+  // float32 [P, d], the shared part and the run's own, a copy (the moving average where one is kept).
+  at::Tensor prompt(int64_t run) const;
+  // The run goes on from this prompt, of the same shape, with a fresh optimiser. A shared part stays as it is.
   void reset(int64_t run, const at::Tensor& prompt);
 
   // Until release, no other run may claim this path for its checkpoint. Throws Error CHECKPOINT_LOCKED and FILE_WRITE.
