@@ -247,8 +247,8 @@ Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
     for (const RunOptions& run : runs) starts.push_back(startOf(run));
     options.fingerprint = session.model.fingerprint;
     const TunerId id = ++session.lastTuner;
-    session.tuners[id] = std::make_unique<Tuner>(executor, std::move(data), starts, options,
-                                                 shared ? startOf(*shared) : RunStart{});
+    session.tuners[id] =
+        std::make_unique<Tuner>(executor, std::move(data), starts, options, shared ? startOf(*shared) : RunStart{});
     return id;
   };
   const auto toJs = [session = session_](Napi::Env env, TunerId id) -> Napi::Value {

@@ -2,8 +2,8 @@ import type { ResolvedTune } from '../options/tune.js'
 import type { TuneReport } from './report.js'
 
 /** The run whose prompt is the best: by bestMetric where there is validation data, else by the training loss of its last tenth. Of equal ones the first. */
-export function bestRun(reports: readonly TuneReport[], { bestMetric, higherIsBetter }: ResolvedTune): number {
-  const scores = reports.map((report) => {
+export function bestRun(runs: readonly { report: TuneReport }[], { bestMetric, higherIsBetter }: ResolvedTune): number {
+  const scores = runs.map(({ report }) => {
     if (report.bestMetric === null) return report.stopped === 'diverged' ? -Infinity : -lastLoss(report)
     const value = report.metrics[bestMetric] ?? Number.NaN
     return Number.isNaN(value) ? -Infinity : higherIsBetter ? value : -value

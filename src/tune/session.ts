@@ -20,6 +20,7 @@ import { reportOf } from './report.js'
 import { bestRun } from './result.js'
 import type { RunResult, TuneResult } from './run.js'
 import { loadTuneData, type RunData, type TuneData } from './sets.js'
+import { startEvent } from './start.js'
 import { type RunState, type StopReason, TuneState } from './state.js'
 
 /**
@@ -70,7 +71,7 @@ export class TuneSession {
   async run(): Promise<TuneResult> {
     try {
       await this.#begin()
-      this.#tellStart()
+      this.tell(startEvent(this.model, this.options, this.data, this.#state.step))
       await this.#train()
       const result = await this.#result(this.call)
       this.#tellEnd(result)
@@ -237,9 +238,8 @@ export class TuneSession {
     this.#state.seconds = this.#seconds()
     const runs: RunResult[] = []
     for (const run of this.options.runs.keys()) runs.push(await this.#runResult(call, run))
-    const reports = runs.map(({ report }) => report)
     // Metrics of different tasks say nothing about which is better.
-    const best = this.data.runOfRow ? 0 : bestRun(reports, this.options)
+    const best = this.data.runOfRow ? 0 : bestRun(runs, this.options)
     return { ...(runs[best] as RunResult), runs }
   }
 
@@ -256,25 +256,6 @@ export class TuneSession {
   /** An event names its run where there are several. */
   #named(run: number): { run?: number } {
     return this.options.several ? { run } : {}
-  }
-
-  #tellStart(): void {
-    const { model, options, data } = this
-    const lengths = options.runs.map(({ length }) => length)
-    const shared = options.shared?.length ?? 0
-    this.tell({
-      type: 'start',
-      examples: data.train.inputs.length,
-      validation: data.validation?.inputs.length ?? 0,
-      ...(options.several && { runs: lengths.length }),
-      promptRows: Math.max(...lengths) + shared,
-      dModel: model.dModel,
-      parameters: lengths.reduce((sum, length) => sum + length, shared) * model.dModel,
-      modelParameters: model.native.info.parameterCount,
-      steps: options.steps,
-      resumedFrom: this.#state.step,
-      data: data.summary,
-    })
   }
 
   #tellEnd({ report, runs }: TuneResult): void {

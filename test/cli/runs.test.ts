@@ -38,6 +38,8 @@ test.each([
   [['x-{seed}.npy'], 'give --seeds or --learning-rates'],
   [['x-{rate}.npy', '--seeds', '0,1'], 'needs --learning-rates'],
   [['x-{seed}.npy', '--seeds', '0,1', '--learning-rates', '0.3,1'], 'Several runs would be saved as'],
+  [['x.npy', '--tasks', 'a,b'], 'put {task} into --out'],
+  [['x-{task}.npy', '--tasks', 'a,b', '--seeds', '0,1'], "'runs' and 'prompt.tasks'"],
   [['x.npy', '--seeds', '0,one'], 'integer'],
   [['x.npy', '--init', 'uniform:1'], 'uniform:low,high'],
 ])('%j ends with code 2', async (args, message) => {
@@ -52,6 +54,15 @@ test('--time-limit, --micro-batch-size and --init uniform:low,high', async () =>
   expect(code).toBe(0)
   expect(stdout).toContain('(the time was up)')
   expect(existsSync(join(folder, 'limited.safetensors'))).toBe(true)
+})
+
+test('--tasks: a prompt for each', async () => {
+  const mixed = join(folder, 'mixed.jsonl')
+  writeFileSync(mixed, TINY_EXAMPLES.map((example, i) => JSON.stringify({ ...example, task: i % 2 ? 'odd' : 'even' })).join('\n'))
+  const { code, stdout } = await tune('{task}.npy', '--train', mixed, '--tasks', 'even,odd', '--shared', '2')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^task +rate/)
+  for (const task of ['even', 'odd']) expect((await SoftPrompt.load(join(folder, `${task}.npy`))).rows).toBe(5)
 })
 
 test('several prompts are an ensemble', async () => {

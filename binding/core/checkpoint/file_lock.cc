@@ -17,7 +17,8 @@ namespace {
 
 // Whether the open file is still the one at `path`: who held the lock before may have removed it.
 bool isAt(int descriptor, const std::string& path) {
-  struct stat open {}, there {};
+  struct stat open {
+  }, there{};
   return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &there) == 0 && open.st_ino == there.st_ino &&
          open.st_dev == there.st_dev;
 }
@@ -33,7 +34,8 @@ void removeTemporaries(const std::string& path) {
   const fs::path full(path);
   const std::string prefix = AtomicFile::temporaryPrefix(full.filename().string());
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(full.has_parent_path() ? full.parent_path() : fs::path("."), ignored)) {
+  for (const auto& entry :
+       fs::directory_iterator(full.has_parent_path() ? full.parent_path() : fs::path("."), ignored)) {
     if (entry.path().filename().string().starts_with(prefix)) fs::remove(entry.path(), ignored);
   }
 }

@@ -1,5 +1,5 @@
-// A file that one run at a time may write: held by this process until the lock goes, and let go by the system however the
-// process ends.
+// A file that one run at a time may write: held by this process until the lock goes, and let go by the system however
+// the process ends.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@ namespace softprompt {
 class FileLock {
  public:
   // Locks `path` by a file beside it, path + ".lock", and removes what killed processes left of their writing. Throws
-  // Error CHECKPOINT_LOCKED where another run holds it (of this process or another), FILE_WRITE where there can be none.
+  // Error CHECKPOINT_LOCKED where another run holds it (of this process or another), FILE_WRITE where there can be
+  // none.
   explicit FileLock(const std::string& path);
   ~FileLock();
   FileLock(const FileLock&) = delete;

@@ -22,10 +22,10 @@ struct PrefixedRow {
   int32_t prompt = -1;
 };
 
-// Each row's prompt (float32 [P_i, d]), its ids, then padding, so that positions are 0.. in every row; the same input may
-// stand behind several prompts. S is the longest row rounded up to a multiple of `bucket`. Differentiable in the prompts.
-// Throws Error TOKEN_OUT_OF_RANGE and DATA_ROW_INVALID (neither ids nor a prompt), naming the input, and what checkPrompt
-// throws.
+// Each row's prompt (float32 [P_i, d]), its ids, then padding, so that positions are 0.. in every row; the same input
+// may stand behind several prompts. S is the longest row rounded up to a multiple of `bucket`. Differentiable in the
+// prompts. Throws Error TOKEN_OUT_OF_RANGE and DATA_ROW_INVALID (neither ids nor a prompt), naming the input, and what
+// checkPrompt throws.
 EncoderInput prefixedRows(Executor& model, const TokenRows& inputs, const std::vector<PrefixedRow>& rows,
                           const std::vector<at::Tensor>& prompts, int64_t bucket = 1);
 

@@ -33,8 +33,8 @@ class LearnedPrompt {
   const at::Tensor& prompt() const { return prompt_; }  // float32 [P, d], CPU
   at::Tensor handedOut() const;                         // a copy: the moving average where one is kept
 
-  // Takes step `step` (from 0). Where the objective or the new prompt is not finite, nothing changes and the result says
-  // so. Nothing pauses in here: the prompt moves from one step to the next as a whole.
+  // Takes step `step` (from 0). Where the objective or the new prompt is not finite, nothing changes and the result
+  // says so. Nothing pauses in here: the prompt moves from one step to the next as a whole.
   StepResult take(const Objective& objective, int64_t step, double rateFactor);
   void reset(const at::Tensor& prompt);
 

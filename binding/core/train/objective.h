@@ -1,5 +1,6 @@
 // -log Pr(Y | [P; X]) of some rows and its gradient in P: the one place where prompts meet the loss (the paper,
-// section 2). A batch may hold the rows of several prompts, whose losses and gradients have nothing to do with each other.
+// section 2). A batch may hold the rows of several prompts, whose losses and gradients have nothing to do with each
+// other.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,8 +32,9 @@ struct Objective {
 struct ObjectiveOptions {
   LossOptions loss;
   double dropout = 0;
-  int64_t step = 0;        // for the dropout masks
-  int64_t rowsAtOnce = 0;  // rows of all parts in one pass through the model; 0: all. Sums up to the same but for rounding
+  int64_t step = 0;  // for the dropout masks
+  int64_t rowsAtOnce =
+      0;  // rows of all parts in one pass through the model; 0: all. Sums up to the same but for rounding
 };
 
 // One for each of `parts`. The graph's leaves are the prompts; the model's tensors have no gradient.

@@ -52,12 +52,11 @@ const char* nameOf(Schedule schedule) {
 }
 
 RunIdentity optimizerIdentity(const OptimizerOptions& o) {
-  RunIdentity identity{
-      {"optimizer.weightDecay", exact(o.weightDecay)},
-      {"optimizer.schedule", nameOf(o.schedule)},
-      {"optimizer.warmupSteps", std::to_string(o.warmupSteps)},
-      {"optimizer.epsilon", exact(o.epsilon)},
-      {"optimizer.averageDecay", exact(o.averageDecay)}};
+  RunIdentity identity{{"optimizer.weightDecay", exact(o.weightDecay)},
+                       {"optimizer.schedule", nameOf(o.schedule)},
+                       {"optimizer.warmupSteps", std::to_string(o.warmupSteps)},
+                       {"optimizer.epsilon", exact(o.epsilon)},
+                       {"optimizer.averageDecay", exact(o.averageDecay)}};
   if (o.kind == OptimizerKind::kAdafactor) {
     identity.merge(RunIdentity{{"optimizer.name", "adafactor"},
                                {"optimizer.clipThreshold", exact(o.clipThreshold)},
@@ -219,7 +218,8 @@ RunCheckpoint readRunCheckpoint(const std::string& path, const RunIdentity& expe
     const std::string& prefix = prompts[i].name();
     const std::string shape = promptShapeText(prompts[i].prompt().sizes());
     checkRows(checkpoint.prompts[i].prompt, prefix + "prompt", shape, path);
-    if (prompts[i].options().averageDecay > 0) checkRows(checkpoint.prompts[i].average, prefix + "average", shape, path);
+    if (prompts[i].options().averageDecay > 0)
+      checkRows(checkpoint.prompts[i].average, prefix + "average", shape, path);
   }
   return checkpoint;
 }

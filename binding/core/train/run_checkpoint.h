@@ -21,16 +21,15 @@ using RunIdentity = std::map<std::string, std::string>;
 
 struct RunCheckpoint {
   RunIdentity identity;
-  int64_t step = 0;        // steps done
-  int64_t rowsAtOnce = 0;  // rows in one pass; 0: all
+  int64_t step = 0;                             // steps done
+  int64_t rowsAtOnce = 0;                       // rows in one pass; 0: all
   std::vector<LearnedPrompt::Tensors> prompts;  // as read; those that are written come from the prompts themselves
-  std::string notes;  // the caller's
+  std::string notes;                            // the caller's
 };
 
 // The options that shape the course, the model's fingerprint, the prompts' shapes, seeds and rates, and a hash of the
 // data. `steps` is part of it only where the schedule depends on it, so that a constant rate can go on for longer.
-RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data,
-                        const std::vector<LearnedPrompt>& prompts);
+RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, const std::vector<LearnedPrompt>& prompts);
 
 // Written beside, synced, renamed. Throws Error FILE_WRITE.
 void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint,

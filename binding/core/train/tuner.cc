@@ -27,7 +27,7 @@ struct Tuner::State {
   std::vector<LearnedPrompt> prompts;  // one a run, and last, where there is one, the shared part
   int64_t step = 0;                    // steps done
   std::unique_ptr<FileLock> claimed;   // the checkpoint
-  int64_t rowsAtOnce = 0;  // options.microBatchSize, or less where the memory did not hold it; 0: all
+  int64_t rowsAtOnce = 0;              // options.microBatchSize, or less where the memory did not hold it; 0: all
   bool hasShared = false;
 
   RunIdentity identity() const { return runIdentity(options, data, prompts); }
@@ -139,8 +139,8 @@ Tuner::Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& run
   if (shared.prompt.defined()) checkPrompt(shared.prompt, model.config().dModel);
   checkTrainingSet(data, model.config());
   const BatchOrder order(data.inputs.size(), options.batchSize, options.shuffle, options.seed);
-  state_ = std::unique_ptr<State>(new State{model, std::move(data), options, order, {}, 0, nullptr, options.microBatchSize,
-                                           shared.prompt.defined()});
+  state_ = std::unique_ptr<State>(new State{
+      model, std::move(data), options, order, {}, 0, nullptr, options.microBatchSize, shared.prompt.defined()});
   const auto add = [&](const std::string& name, const RunStart& start) {
     OptimizerOptions optimizer = options.optimizer;
     optimizer.learningRate = start.learningRate;
@@ -169,7 +169,8 @@ std::vector<StepResult> Tuner::step(const std::vector<ActiveRun>& active, YieldP
     parts.push_back(std::move(part));
     resultOf.push_back(results.size() - 1);
   }
-  if (!parts.empty() && !state.take(active, parts, state.objectives(parts, yieldPoint), resultOf, results)) return results;
+  if (!parts.empty() && !state.take(active, parts, state.objectives(parts, yieldPoint), resultOf, results))
+    return results;
   ++state.step;
   return results;
 }

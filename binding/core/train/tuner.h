@@ -25,8 +25,8 @@ struct TrainingSet {
 
 // One of the prompts that are learned: a run.
 struct RunStart {
-  at::Tensor prompt;         // float32 [P, d]; P may differ between runs
-  uint64_t seed = 0;         // of its dropout masks
+  at::Tensor prompt;          // float32 [P, d]; P may differ between runs
+  uint64_t seed = 0;          // of its dropout masks
   double learningRate = 0.3;  // in place of the options'
 };
 
@@ -42,7 +42,7 @@ struct StepResult {
   double loss = 0;   // a target token's mean, without z-loss, whatever the reduction: comparable between runs
   double gradientNorm = 0;
   double learningRate = 0;
-  int64_t examples = 0;  // 0: the batch had no row of the run's, whose step this was not
+  int64_t examples = 0;     // 0: the batch had no row of the run's, whose step this was not
   int64_t inputTokens = 0;  // real ones, prompt rows not counted
   int64_t targetTokens = 0;
   std::string diverged;  // what is not finite, and what to do; the prompt is then as it was before. Else empty
@@ -51,14 +51,14 @@ struct StepResult {
 class Tuner {
  public:
   // Checks the set (DATA_*: empty set, empty target, id out of range, naming the row) and the prompts (PROMPT_*). The
-  // model outlives the tuner. Where `shared` has a prompt, its rows stand in front of every run's own, and learn from all
-  // rows: the gradient is the runs' sum.
+  // model outlives the tuner. Where `shared` has a prompt, its rows stand in front of every run's own, and learn from
+  // all rows: the gradient is the runs' sum.
   Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& runs, const TuneOptions& options,
         const RunStart& shared = {});
   ~Tuner();
 
-  // One step of the runs `active` (at least one, each once), a result for each. Where none of them with rows in the batch
-  // is finite, it does not count. Throws Cancelled between layers; the state is then that of the step before.
+  // One step of the runs `active` (at least one, each once), a result for each. Where none of them with rows in the
+  // batch is finite, it does not count. Throws Cancelled between layers; the state is then that of the step before.
   std::vector<StepResult> step(const std::vector<ActiveRun>& active, YieldPoint& yieldPoint);
   int64_t stepsDone() const;
   // float32 [P, d], the shared part and the run's own, a copy (the moving average where one is kept).
@@ -70,7 +70,8 @@ class Tuner {
   void claim(const std::string& path);
   void release();
 
-  // Prompts, optimisers' states, position; `notes` is the caller's JSON, kept with them. Written beside, synced, renamed.
+  // Prompts, optimisers' states, position; `notes` is the caller's JSON, kept with them. Written beside, synced,
+  // renamed.
   void save(const std::string& path, const std::string& notes) const;
   std::string restore(
       const std::string& path);  // gives `notes` back; throws Error CHECKPOINT_* when it belongs to another run

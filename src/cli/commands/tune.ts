@@ -51,6 +51,7 @@ Examples:
   softprompt tune --model models/nano-t5 --train train.jsonl --out task.safetensors --init labels:positive,negative --length 20
   softprompt tune ... --seeds 0,1,2 --out best.safetensors        three prompts in one pass; the best is saved
   softprompt tune ... --seeds 0,1,2 --out task-{seed}.safetensors  all of them are
+  softprompt tune ... --tasks reviews,intents --out {task}.safetensors   a prompt for each, from rows with a task
   softprompt tune ... --checkpoint run.ckpt --resume          goes on where an earlier run of the same command stopped
 
 Ctrl-C stops the run, saves the best prompt so far to --out and ends with exit code 130. With --json, stdout holds one event a line
@@ -62,7 +63,7 @@ export function tuneCommand(root: Command): void {
     .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
     .requiredOption(
       '-o, --out <P>',
-      'where the prompt is saved: P.safetensors (or P.npy); with {seed} or {rate} in it, each run of several',
+      'where the prompt is saved: P.safetensors (or P.npy); with {seed}, {rate} or {task} in it, each run of several',
     )
     .option('--validation <F>', 'examples to pick the best prompt by')
     .option('--validation-split <share>', 'draw this share of the training rows for it, by the seed (0.1)', real)
@@ -78,6 +79,8 @@ export function tuneCommand(root: Command): void {
     .option('--preset <name>', 'fast or paper (default: fast)')
     .option('--learning-rate <X>', "instead of the preset's", real)
     .option('--dropout <X>', "in the frozen model, instead of the preset's", real)
+    .option('--tasks <a,b>', 'a prompt for each of these tasks, which the rows name in their column task; in mixed batches', list)
+    .option('--shared <N>', 'with --tasks: rows in front of each prompt that learn from all', integer)
     .option('--micro-batch-size <N>', 'rows in one pass, where a batch is too large for the memory (default: all)', integer)
     .option('--time-limit <seconds>', 'stop training after so long, and keep the best prompt', real)
     .option('--on-divergence <how>', 'fail, stop (and keep the best prompt) or lowerRate (and go on from it) (default: fail)')
@@ -118,9 +121,14 @@ function optionsOf(flags: TuneFlags): TuneOptions {
     validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, flags),
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
     ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, microBatchSize, timeLimit, onDivergence, runs: runsOf(flags) },
-    prompt: { length: flags.length, init: flags.init },
+    prompt: promptOf(flags),
     checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
   }
+}
+
+function promptOf({ tasks, shared, length, init }: TuneFlags): TuneOptions['prompt'] {
+  if (!tasks) return { length, init }
+  return { tasks: Object.fromEntries(tasks.map((task) => [task, { length, init }])), shared }
 }
 
 /** A large model takes its time to load: what is wrong with the flags or the files is told before. */
@@ -160,8 +168,12 @@ async function save(result: TuneResult, flags: TuneFlags): Promise<void> {
 function jsonResult(result: TuneResult, flags: TuneFlags) {
   const { report, runs } = result
   const paths = outputsOf(result, flags).map(({ path }) => path)
-  const own = runs.map((run, i) => ({ ...(paths.length === runs.length && { out: paths[i] }), report: run.report }))
-  return { type: 'result', out: bestPath(result, flags), report, ...(runsOf(flags) && { runs: own }) }
+  const own = runs.map((run, i) => ({
+    ...(run.task !== undefined && { task: run.task }),
+    ...(paths.length === runs.length && { out: paths[i] }),
+    report: run.report,
+  }))
+  return { type: 'result', out: bestPath(result, flags), report, ...((runsOf(flags) || flags.tasks) && { runs: own }) }
 }
 
 /** Where the best prompt is. */
@@ -177,7 +189,7 @@ function summary(t5: T5, result: TuneResult, flags: TuneFlags): string {
   const share = percent(learned / t5.info.parameterCount, 3)
   const best = report.bestMetric === null ? '' : `, best at step ${report.bestStep}: validation ${metricsLine(report.metrics)}`
   const lines = [
-    ...(runsOf(flags) ? [runsTable(result)] : []),
+    ...(runsOf(flags) || flags.tasks ? [runsTable(result)] : []),
     `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${ending(report.stopped)}${best}`,
     `saved ${pc.bold(out)}${others > 0 ? ` and ${others} more` : ''}: ${prompt.rows} x ${prompt.dModel} = ${count(learned)} numbers (${bytes(4 * learned)}), ${share} of the model's`,
     `use it: softprompt generate --model ${flags.model} --prompt ${out} "..."`,
