@@ -35,7 +35,7 @@ test('{seed} and {rate} in --out: every run is saved', async () => {
 })
 
 test.each([
-  [['x-{seed}.npy'], 'give --seeds or --learning-rates'],
+  [['x-{seed}.npy'], 'give --seeds, --learning-rates or --tasks'],
   [['x-{rate}.npy', '--seeds', '0,1'], 'needs --learning-rates'],
   [['x-{seed}.npy', '--seeds', '0,1', '--learning-rates', '0.3,1'], 'Several runs would be saved as'],
   [['x.npy', '--tasks', 'a,b'], 'put {task} into --out'],
