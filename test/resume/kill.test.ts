@@ -39,7 +39,7 @@ async function startAndKill(args: string[]): Promise<void> {
 test.concurrent.each([
   ['one run', ['--dropout', '0.1']],
   ['several runs', ['--seeds', '0,1', '--micro-batch-size', '3']],
-])('%s, killed 25 times, ends as if it had never been', { timeout: 300_000 }, async (name, more) => {
+])('%s, killed 25 times, ends as if it had never been', { timeout: 600_000 }, async (name, more) => {
   const paths = (kind: string) => ({ out: join(folder, `${name}-${kind}.safetensors`), checkpoint: join(folder, `${name}.ckpt`) })
   const { out, checkpoint } = paths('killed')
   const whole = paths('whole').out
