@@ -95,11 +95,11 @@ async function startOf(model: Frozen, call: Call, { metadata, rows }: SoftPrompt
   // No step of it is made: a run's tuner is what knows how a prompt begins.
   const tuner = await finish(call, () =>
     model.native.tuner({
-      ...{ inputs: one, targets: one, length: rows, init: options, steps: 1, batchSize: 1, shuffle: false, dropout: 0, seed, loss },
-      optimizer: preset('fast', 1).optimizer,
+      ...{ inputs: one, targets: one, steps: 1, batchSize: 1, microBatchSize: 0, shuffle: false, dropout: 0, seed, loss },
+      ...{ optimizer: preset('fast', 1).optimizer, runs: [{ length: rows, init: options, seed, learningRate: 1 }] },
     }),
   )
-  return (await finish(call, () => tuner.prompt())).data
+  return (await finish(call, () => tuner.prompt(0))).data
 }
 
 function initOf(model: Frozen, metadata: SoftPrompt['metadata']): { options: NativeInit; seed: number } | undefined {
@@ -119,7 +119,8 @@ function initOf(model: Frozen, metadata: SoftPrompt['metadata']): { options: Nat
 function nativeInitOf(model: Frozen, init: unknown): NativeInit | undefined {
   if (init === 'vocabulary') return { kind: 'vocabulary', sampledFrom: SAMPLED_FROM }
   if (init === 'uniform') return { kind: 'uniform', ...UNIFORM }
-  const { labels, text } = (init ?? {}) as { labels?: string[]; text?: string }
+  const { labels, text, uniform } = (init ?? {}) as { labels?: string[]; text?: string; uniform?: [number, number] }
+  if (uniform) return { kind: 'uniform', low: uniform[0], high: uniform[1] }
   const encode = (piece: string) => model.tokenizer!.encode(piece)
   if (!model.tokenizer) return undefined
   if (Array.isArray(labels)) return { kind: 'labels', labels: tokenRows(labels.map(encode)), sampledFrom: SAMPLED_FROM }

@@ -23,6 +23,11 @@ export function bytes(size: number): string {
   return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`
 }
 
+/** Three digits. */
+export function short(value: number): string {
+  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
+}
+
 /** Metrics are shares of 1 in the API and percentages for people; one of the user's own may be any number. */
 export function metricValue(value: number): string {
   return Math.abs(value) <= 1 ? percent(value) : Number(value.toPrecision(4)).toLocaleString('en-US')

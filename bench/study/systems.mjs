@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { SoftPrompt } from 'softprompt'
 
-// Each system gives { name, runs: [{ metrics, steps, seconds, detail }] } for a task; another one (an ensemble of the seeds' prompts, for example) is a function here
-// and its name in SYSTEMS.
+// Each system gives { name, runs: [{ metrics, steps, seconds, detail }] } for a task, or undefined where it has nothing to say.
 
 /** The bare model. */
 async function bare({ t5, task, cells, settings }) {
@@ -17,7 +17,7 @@ async function tuned({ t5, task, cells, settings, options }) {
   const runs = []
   for (const seed of options.seeds) {
     const { steps, length, batchSize } = options
-    const cell = { ...settings, system: 'softprompt', steps, length, batchSize, dtype: t5.dtype, threads: t5.info.threads, seed }
+    const cell = tunedCell(t5, settings, options, seed)
     const measure = async () => {
       const { train, validation } = task.data
       const run = t5.tune({ train, validation, prompt: { length }, steps, batchSize, seed, metrics: task.metrics, task: settings.task })
@@ -34,6 +34,23 @@ async function tuned({ t5, task, cells, settings, options }) {
     runs.push(await cells.get(cell, measure))
   }
   return { name: 'softprompt', runs }
+}
+
+function tunedCell(t5, settings, { steps, length, batchSize }, seed) {
+  return { ...settings, system: 'softprompt', steps, length, batchSize, dtype: t5.dtype, threads: t5.info.threads, seed }
+}
+
+/** The seeds' prompts together, by vote. */
+async function ensemble({ t5, task, cells, settings, options }) {
+  const { seeds } = options
+  if (seeds.length < 2) return undefined
+  const measure = async () => {
+    const paths = seeds.map((seed) => cells.path(tunedCell(t5, settings, options, seed), 'safetensors'))
+    const prompts = await Promise.all(paths.map((path) => SoftPrompt.load(path)))
+    return measured(t5, task, SoftPrompt.ensemble(prompts))
+  }
+  const cell = { ...tunedCell(t5, settings, options, seeds.join('+')), system: 'ensemble' }
+  return { name: `softprompt, an ensemble of the ${seeds.length}`, runs: [await cells.get(cell, measure)] }
 }
 
 async function measured(t5, { data, metrics }, prompt) {
@@ -70,4 +87,4 @@ async function peftRuns(data, folder, { task, steps, length, batchSize, optimize
     .map((line) => JSON.parse(line))
 }
 
-export const SYSTEMS = [bare, tuned, peft]
+export const SYSTEMS = [bare, tuned, ensemble, peft]

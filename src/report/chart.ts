@@ -32,7 +32,7 @@ export interface Frame {
 }
 
 const MARGIN = { top: 14, right: 12, bottom: 24, left: 54 }
-const DOTS = 60
+const DOTS = 40
 
 /** Curves over the steps of a run, as inline SVG whose colours are the page's. Points that are not finite are left out. */
 export function chart(series: readonly Series[], frame: Frame): Markup {

@@ -6,5 +6,7 @@ import type { TuneReport } from '../tune/report.js'
 export interface ReportContents {
   prompt: Pick<SoftPrompt, 'rows' | 'dModel' | 'metadata'>
   report: TuneReport
+  /** Of all runs of the call, where there were several; `report` is of the best. */
+  runs?: TuneReport[] | undefined
   explanation?: Explanation | undefined
 }

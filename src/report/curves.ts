@@ -1,4 +1,4 @@
-import { bytes } from '../format.js'
+import { bytes, short } from '../format.js'
 import type { TuneReport } from '../tune/report.js'
 import { chart, type Frame, type Point, type Series } from './chart.js'
 import { html, type Markup } from './markup.js'
@@ -6,6 +6,7 @@ import { html, type Markup } from './markup.js'
 /** The loss and the validation metrics over the run, then how it ran. */
 export function curves(report: TuneReport): Markup {
   return html`<section id="curves"><h2>Curves</h2>
+${report.divergences.map(({ step, what, rateFactor }) => html`<p class="warning">Step ${step}: ${what}${rateFactor !== null && ` It went on at ${rateFactor} of the rate.`}</p>`)}
 ${lossChart(report)}${metricCharts(report)}
 <div class="charts">${machineCharts(report)}</div></section>
 `
@@ -84,9 +85,4 @@ function common(report: TuneReport): Pick<Frame, 'steps' | 'mark'> {
 
 function pointsOf<T extends { step: number }>(rows: readonly T[], y: (row: T) => number): Point[] {
   return rows.map((row) => ({ x: row.step, y: y(row) }))
-}
-
-/** Three digits. */
-function short(value: number): string {
-  return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
 }

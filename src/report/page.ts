@@ -3,13 +3,15 @@ import type { TuneReport } from '../tune/report.js'
 import type { ReportContents } from './contents.js'
 import { curves } from './curves.js'
 import { data } from './data.js'
+import { flat } from './flat.js'
 import { html, Markup } from './markup.js'
 import { outcome } from './outcome.js'
 import { promptRows } from './prompt.js'
+import { runs } from './runs.js'
 import { STYLE } from './style.js'
 
 /** A page about a run that needs nothing else: no script, no other file, no network. */
-export function page({ prompt, report, explanation }: ReportContents): string {
+export function page({ prompt, report, runs: reports = [], explanation }: ReportContents): string {
   const { task, model } = prompt.metadata
   const title = task ? `Soft prompt: ${task}` : 'Soft prompt'
   const body = html`<!doctype html>
@@ -19,16 +21,23 @@ export function page({ prompt, report, explanation }: ReportContents): string {
 <body><header id="summary"><h1>${title}</h1>
 <p class="quiet">${model && html`${model}, frozen. `}${ending(report)}</p>
 ${tiles(report, prompt)}</header>
-<main>${curves(report)}${outcome(report.outcome)}${data(report.data)}${explanation && promptRows(explanation)}${settings(report)}</main></body></html>
+<main>${reports.length > 1 && runs(reports, report)}${curves(report)}${outcome(report.outcome)}${data(report.data)}${explanation && promptRows(explanation)}${settings(report)}</main></body></html>
 `
   return body.text
 }
 
-function ending({ steps, bestStep, bestMetric, options }: TuneReport): string {
-  const whole = steps < options.steps ? `Ended after ${count(steps)} of ${count(options.steps)} steps` : `${count(steps)} steps`
-  return bestMetric === null
-    ? `${whole}; the prompt is the last.`
-    : `${whole}; the prompt is that of step ${count(bestStep)}, the best by ${bestMetric}.`
+const ENDS = {
+  steps: '',
+  patience: ': the evaluations no longer became better',
+  timeLimit: ': the time was up',
+  diverged: ': it diverged',
+}
+
+function ending({ steps, bestStep, bestMetric, stopped, options }: TuneReport): string {
+  const why = stopped === null ? ': it was cut off' : ENDS[stopped]
+  const whole = steps < options.steps ? `Ended after ${count(steps)} of ${count(options.steps)} steps${why}` : `${count(steps)} steps`
+  const best = bestMetric === null ? '' : `, the best by ${bestMetric}`
+  return `${whole}; the prompt is that of step ${count(bestStep)}${best}.`
 }
 
 function tiles(report: TuneReport, { rows, dModel }: ReportContents['prompt']): Markup {
@@ -49,14 +58,4 @@ function settings({ options, versions }: TuneReport): Markup {
   return html`<section id="settings"><h2>Settings</h2>
 <table><tbody>${rows.map(([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`)}</tbody></table></section>
 `
-}
-
-/** Nested settings under dotted names. */
-function flat(values: object, prefix = ''): [string, string][] {
-  return Object.entries(values).flatMap(([name, value]): [string, string][] => {
-    if (value === undefined) return []
-    if (Array.isArray(value)) return [[prefix + name, value.join(', ')]]
-    if (typeof value === 'object' && value !== null) return flat(value, `${prefix}${name}.`)
-    return [[prefix + name, String(value)]]
-  })
 }

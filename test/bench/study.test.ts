@@ -22,7 +22,7 @@ const measured = (told: string) => told.split('\n').filter((line) => line.starts
 test('the study of tasks writes its table between its marks, goes on where it stopped, and measures nothing twice', async () => {
   writeFileSync(page, '# Results\n\nkept\n')
   expect(measured(await study('--seeds', '0'))).toBe(2)
-  expect(measured(await study('--seeds', '0,1'))).toBe(1)
+  expect(measured(await study('--seeds', '0,1'))).toBe(2) // the second seed, and both together
   const whole = readFileSync(page, 'utf8')
   expect(await study('--seeds', '0,1')).toBe('')
   expect(readFileSync(page, 'utf8')).toBe(whole)
@@ -30,6 +30,7 @@ test('the study of tasks writes its table between its marks, goes on where it st
   expect(whole).toMatch(
     /\| snips: 7 intents \| no prompt \| \d+\.\d % \| {2}\| 10 \| {2}\| {2}\|\n\| {2}\| softprompt \(2 seeds\) \| \d+\.\d % \(\d+\.\d to \d+\.\d\) \|/,
   )
+  expect(whole).toMatch(/\| {2}\| softprompt, an ensemble of the 2 \| \d+\.\d % \|/)
 
   // Another folder of data, with text around the table, and a task from it.
   const data = join(folder, 'data', 'mr')

@@ -20,6 +20,8 @@ export function reportOf(steps: number, changes: Partial<TuneReport> = {}): Tune
   const predictions = targets.map((target, i) => (i % 5 === 0 ? 'no such label' : i % 7 === 0 ? 'weather' : target))
   return {
     steps,
+    stopped: 'steps',
+    divergences: [],
     bestStep: evaluated[2]!,
     bestMetric: 'accuracy',
     metrics: { accuracy: 0.75, macroF1: 0.7 },
@@ -42,9 +44,10 @@ export function reportOf(steps: number, changes: Partial<TuneReport> = {}): Tune
   }
 }
 
-export function resultOf(report: TuneReport, task = HOSTILE): TuneResult {
+export function resultOf(report: TuneReport, others: readonly TuneReport[] = []): TuneResult {
   const data = Float32Array.from({ length: 8 }, (_, i) => Math.sin(i))
-  return { prompt: SoftPrompt.fromArray(data, { rows: 4, dModel: 2, metadata: { task, model: 'nano' } }), report }
+  const prompt = SoftPrompt.fromArray(data, { rows: 4, dModel: 2, metadata: { task: HOSTILE, model: 'nano' } })
+  return { prompt, report, runs: [report, ...others].map((each) => ({ prompt, report: each })) }
 }
 
 export function explanationOf(rows: number): Explanation {

@@ -39,6 +39,16 @@ test.each([
   ['nothing wrong', reportOf(20, { outcome: outcomeOf(scored(['a'], ['a', 'a'], ['a', 'a'])) })],
   ['more labels than a matrix can show', reportOf(20, { outcome: outcomeOf(scored(letters, letters, [...letters].reverse())) })],
   ['losses and gradients of zero', reportOf(3, { losses: [1, 2, 3].map((step) => ({ step, loss: 0, learningRate: 0, gradientNorm: 0 })) })],
+  [
+    'divergences',
+    reportOf(9, {
+      stopped: 'diverged',
+      divergences: [
+        { step: 3, what: HOSTILE, rateFactor: 0.1 },
+        { step: 9, what: 'x', rateFactor: null },
+      ],
+    }),
+  ],
   ['a metric of its own, of any size', reportOf(9, { metrics: { tokens: 41.5 }, history: [{ step: 9, metrics: { tokens: 41.5 } }] })],
   [
     'metrics below zero and many of them',
@@ -48,6 +58,20 @@ test.each([
   const { text } = await written('odd.html', report)
   expect(text).not.toMatch(/NaN|undefined|Infinity/)
   expect(text).toContain('</html>')
+})
+
+test('several runs: what differed, and what came of each', async () => {
+  const report = reportOf(300)
+  const other = reportOf(300, { stopped: 'diverged', metrics: {}, options: { ...report.options, seed: 1 } })
+  const path = join(folder, 'runs.html')
+  await writeReport(path, resultOf(report, [other]))
+  const text = readFileSync(path, 'utf8')
+  expect(text).toContain('id="runs"')
+  expect(text).toMatch(/<th scope="row">0 \(the result\)<\/th><td class="number">0<\/td>/)
+  expect(text).toMatch(/<th scope="row">1<\/th><td class="number">1<\/td><td class="number">–<\/td>.*diverged/)
+  const numbers = join(folder, 'runs.json')
+  await writeReport(numbers, resultOf(report, [other]))
+  expect(JSON.parse(readFileSync(numbers, 'utf8')).runs).toEqual(JSON.parse(JSON.stringify([report, other])))
 })
 
 test('.json holds the same numbers', async () => {
