@@ -1,8 +1,8 @@
 import { defineConfig, type Options } from 'tsup'
 
-// env-paths is an ES module only, which CommonJS cannot require in every Node 20: it is bundled.
+// ES modules only, which CommonJS cannot require in every Node 20: what is used of them is bundled.
 const shared: Options = {
-  noExternal: ['env-paths', 'is-safe-filename'],
+  noExternal: ['env-paths', 'is-safe-filename', /^d3-/, 'internmap'],
   outDir: 'lib',
   target: 'node20',
   platform: 'node',

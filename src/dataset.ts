@@ -2,7 +2,7 @@ import { type DataSet, type ExampleSource, readExamples, tokenizeExamples } from
 import type { Frozen } from './frozen.js'
 
 export type { DataFormat, DataSet, Example, ExampleSource, MappedSource } from './data/index.js'
-export { type DataSummary, type DataWarning, type SetSummary, splitSet, summarise } from './data/index.js'
+export { type DataSummary, type DataWarning, type SetSummary, splitSet, subset, summarise } from './data/index.js'
 
 export interface Limits {
   maxInputLength: number

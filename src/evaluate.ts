@@ -1,4 +1,5 @@
 import { type DataSet, type ExampleSource, loadSet } from './dataset.js'
+import { membersOf } from './ensemble.js'
 import { DataError, OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import type { Call } from './job.js'
@@ -6,13 +7,13 @@ import { checkMetrics, computeMetrics, type MetricChoice } from './metrics/index
 import { checkOptions, integer, show, signal } from './options/check.js'
 import { metricList } from './options/metrics.js'
 import { predictLabels, predictTexts, references, textOf } from './predict.js'
-import { checkPromptFor, promptOption, type SoftPrompt } from './prompt.js'
+import { type AnyPrompt, anyPromptOption, checkPromptFor } from './prompt.js'
 import { type EncodedLabel, encodeLabels, labelList } from './score.js'
 
 export interface EvaluateOptions {
   /** A file, or examples, or an (async) iterable of them. */
   data: ExampleSource
-  prompt?: SoftPrompt | null
+  prompt?: AnyPrompt | null
   /** Names ('accuracy', 'rougeL', 'f1:yes'; docs/data.md lists all), functions of your own or { name, compute }. @defaultValue ['accuracy'] */
   metrics?: readonly MetricChoice[]
   /** Predict by `classify` among these instead of by `generate`; every target must be one of them. */
@@ -47,7 +48,7 @@ const anything = (value: unknown) => value as ExampleSource
 export async function evaluate(model: Frozen, call: Call, options: unknown): Promise<Evaluation> {
   const checks = {
     data: anything,
-    prompt: promptOption,
+    prompt: anyPromptOption,
     metrics: metricList,
     labels: labelList,
     maxInputLength: integer(1),
@@ -59,7 +60,7 @@ export async function evaluate(model: Frozen, call: Call, options: unknown): Pro
     throw new OptionError('OPTION_INVALID', "evaluate: option 'data' is missing. Give a file or examples { input, target }.")
   const { prompt = null, metrics = ['accuracy'], maxInputLength = 512, maxTargetLength = 128 } = checked
   checked.signal?.throwIfAborted()
-  if (prompt) checkPromptFor(model, prompt, 'evaluate')
+  for (const member of membersOf(prompt)) if (member) checkPromptFor(model, member, 'evaluate')
   const labels = checked.labels && encodeLabels(model, checked.labels)
   const set = await loadSet(model, checked.data, { maxInputLength, maxTargetLength, signal: checked.signal })
   if (labels) checkTargets(set, labels)

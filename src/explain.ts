@@ -38,10 +38,20 @@ export interface ExplainedRow {
   effect?: number
 }
 
+/** Two measures of how alike the tasks of two prompts are (Vu et al. 2022, "SPoT"), both in [-1, 1]; the order of rows does not matter. */
+export interface PromptSimilarity {
+  /** Cosine of the means over the rows. */
+  averageTokens: number
+  /** The mean cosine over all pairs of a row of one and a row of the other. */
+  perToken: number
+}
+
 export interface Explanation {
   rows: ExplainedRow[]
   /** What `drift` is measured from; null where that is not known. */
   from: 'start' | 'against' | null
+  /** With `against`: how alike the two prompts are as wholes. */
+  similarity?: PromptSimilarity
   /** Mean log-probability of the examples' targets with the whole prompt. */
   logProb?: number
 }
@@ -68,7 +78,11 @@ export async function explain(model: Frozen, call: Call, prompt: unknown, option
       ...(effects && { effect: effects.effects[row]! }),
     }
   })
-  return { rows: explained, from: other ? (against ? 'against' : 'start') : null, ...(effects && { logProb: effects.whole }) }
+  return {
+    ...{ rows: explained, from: other ? (against ? 'against' : 'start') : null },
+    ...(against && { similarity: similarityOf(prompt, against) }),
+    ...(effects && { logProb: effects.whole }),
+  }
 }
 
 /** The prompt that a run began with, made anew from what the metadata tells of it; undefined where that is not enough. */
@@ -81,11 +95,11 @@ async function startOf(model: Frozen, call: Call, { metadata, rows }: SoftPrompt
   // No step of it is made: a run's tuner is what knows how a prompt begins.
   const tuner = await finish(call, () =>
     model.native.tuner({
-      ...{ inputs: one, targets: one, length: rows, init: options, steps: 1, batchSize: 1, shuffle: false, dropout: 0, seed, loss },
-      optimizer: preset('fast', 1).optimizer,
+      ...{ inputs: one, targets: one, steps: 1, batchSize: 1, microBatchSize: 0, shuffle: false, dropout: 0, seed, loss },
+      ...{ optimizer: preset('fast', 1).optimizer, runs: [{ length: rows, init: options, seed, learningRate: 1 }] },
     }),
   )
-  return (await finish(call, () => tuner.prompt())).data
+  return (await finish(call, () => tuner.prompt(0))).data
 }
 
 function initOf(model: Frozen, metadata: SoftPrompt['metadata']): { options: NativeInit; seed: number } | undefined {
@@ -105,7 +119,8 @@ function initOf(model: Frozen, metadata: SoftPrompt['metadata']): { options: Nat
 function nativeInitOf(model: Frozen, init: unknown): NativeInit | undefined {
   if (init === 'vocabulary') return { kind: 'vocabulary', sampledFrom: SAMPLED_FROM }
   if (init === 'uniform') return { kind: 'uniform', ...UNIFORM }
-  const { labels, text } = (init ?? {}) as { labels?: string[]; text?: string }
+  const { labels, text, uniform } = (init ?? {}) as { labels?: string[]; text?: string; uniform?: [number, number] }
+  if (uniform) return { kind: 'uniform', low: uniform[0], high: uniform[1] }
   const encode = (piece: string) => model.tokenizer!.encode(piece)
   if (!model.tokenizer) return undefined
   if (Array.isArray(labels)) return { kind: 'labels', labels: tokenRows(labels.map(encode)), sampledFrom: SAMPLED_FROM }
@@ -136,6 +151,24 @@ function without({ data, rows, dModel }: SoftPrompt, row: number): SoftPrompt | 
   rest.set(data.subarray(0, row * dModel))
   rest.set(data.subarray((row + 1) * dModel), row * dModel)
   return SoftPrompt.fromArray(rest, { rows: rows - 1, dModel })
+}
+
+function similarityOf(a: SoftPrompt, b: SoftPrompt): PromptSimilarity {
+  // The mean of all pairs' cosines is the product of the means of the rows at length 1.
+  const perToken = dot(meanRow(a, unit), meanRow(b, unit))
+  return { averageTokens: cosine(meanRow(a), meanRow(b)), perToken: Math.max(-1, Math.min(1, perToken)) }
+}
+
+/** The mean over the rows, each made what `each` gives. */
+function meanRow({ data, rows, dModel }: SoftPrompt, each = (row: Float32Array) => row): Float32Array {
+  const all = Array.from({ length: rows }, (_, row) => each(rowOf(data, row, dModel)))
+  return Float32Array.from({ length: dModel }, (_, i) => all.reduce((sum, row) => sum + row[i]!, 0) / rows)
+}
+
+/** At length 1; of zeros, zeros. */
+function unit(row: Float32Array): Float32Array {
+  const length = norm(row)
+  return length === 0 ? row : row.map((value) => value / length)
 }
 
 const exampleList = (value: unknown, name: string): readonly Example[] => {

@@ -1,6 +1,9 @@
+import { elected, type GenerationEnsemble, meanOf, perMember } from './ensemble.js'
 import type { Frozen } from './frozen.js'
 import { type Call, finish } from './job.js'
 import type { NativeGeneration } from './native.js'
+import { unsupportedOption } from './options/check.js'
+import { PromptEnsemble, type SoftPrompt } from './prompt.js'
 import { isMany, type ResolvedQuery, resolveQueries, sharedSignal } from './query.js'
 import { promptedRows, tokenRows } from './rows.js'
 import { nativeOptions } from './sequences.js'
@@ -24,6 +27,8 @@ export interface Generation {
   /** Why it ended: </s>, `maxNewTokens`, or one of the `stop` texts. */
   finishReason: 'eos' | 'length' | 'stop'
   usage: Usage
+  /** With an ensemble of prompts. */
+  ensemble?: GenerationEnsemble
 }
 
 type Several<O> = O extends { numReturnSequences: infer N extends number }
@@ -47,8 +52,72 @@ export async function generate(model: Frozen, call: Call, queries: unknown, opti
   return isOne ? (generations[0] as Generation) : generations
 }
 
-/** Those of each query after the other; of one query as many as it wants, the best first. */
+/** Those of each query after the other; of one query as many as it wants, the best first. An ensemble gives one. */
 export async function generateResolved(model: Frozen, call: Call, queries: readonly ResolvedQuery[]): Promise<Generation[]> {
+  if (!queries.some(({ prompt }) => prompt instanceof PromptEnsemble)) return generateEach(model, call, queries as readonly MemberQuery[])
+  checkEnsembles(queries)
+  const made = await generateEach(model, call, perMember(queries))
+  // As many outputs a member as it wants; of an ensemble's, one each.
+  let next = 0
+  const outputs = queries.map(({ prompt, numReturnSequences }) => {
+    const from = next
+    next += prompt instanceof PromptEnsemble ? prompt.prompts.length : numReturnSequences
+    return made.slice(from, next)
+  })
+  const answers: Generation[] = []
+  for (const [i, query] of queries.entries()) {
+    const own = outputs[i] as Generation[]
+    answers.push(...(query.prompt instanceof PromptEnsemble ? [await combined(model, call, query, query.prompt, own)] : own))
+  }
+  return answers
+}
+
+type MemberQuery = Omit<ResolvedQuery, 'prompt'> & { prompt: SoftPrompt | null }
+
+function checkEnsembles(queries: readonly ResolvedQuery[]): void {
+  const many = queries.find(({ prompt, numReturnSequences }) => prompt instanceof PromptEnsemble && numReturnSequences > 1)
+  if (many) throw unsupportedOption('numReturnSequences', 'an ensemble of prompts gives one output. Leave it out, or use a single prompt.')
+}
+
+async function combined(
+  model: Frozen,
+  call: Call,
+  query: ResolvedQuery,
+  { prompts, combine }: PromptEnsemble,
+  members: Generation[],
+): Promise<Generation> {
+  const keys = members.map(({ text, tokens }) => (model.tokenizer ? text : tokens.join(' ')))
+  const logProbs = combine === 'average' ? await meanLogProbs(model, call, query, prompts, members) : members.map(({ logProb }) => logProb)
+  const chosen =
+    combine === 'average' ? logProbs.indexOf(Math.max(...logProbs)) : elected(keys.map((key, i) => ({ key, logProb: logProbs[i]! })))
+  const agreement = keys.filter((key) => key === keys[chosen]).length / members.length
+  const usage = members.map((member) => member.usage).reduce(addUsage)
+  return { ...(members[chosen] as Generation), logProb: logProbs[chosen] as number, usage, ensemble: { agreement, members } }
+}
+
+/** Of each member's output, the mean of its log-probabilities behind all prompts. */
+async function meanLogProbs(
+  model: Frozen,
+  call: Call,
+  { ids }: ResolvedQuery,
+  prompts: readonly SoftPrompt[],
+  members: readonly Generation[],
+): Promise<number[]> {
+  const pairs = members.flatMap(({ tokens }) => prompts.map((prompt) => ({ ids, prompt, tokens })))
+  const scores = await finish(call, () => model.native.score(promptedRows(model, pairs), tokenRows(pairs.map(({ tokens }) => tokens))))
+  const sums = scores.map(sum)
+  return members.map((_, i) => meanOf(sums.slice(i * prompts.length, (i + 1) * prompts.length)))
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    totalTokens: a.totalTokens + b.totalTokens,
+  }
+}
+
+async function generateEach(model: Frozen, call: Call, queries: readonly MemberQuery[]): Promise<Generation[]> {
   if (queries.length === 0) return []
   const { options, sequences } = nativeOptions(queries)
   const made = await finish(call, () => {
@@ -56,7 +125,7 @@ export async function generateResolved(model: Frozen, call: Call, queries: reado
     const job = model.native.generate(promptedRows(model, queries), options, onTokens, sequences)
     return job
   })
-  const outputs = made.flatMap((ofRow, row) => ofRow.map((output) => ({ query: queries[row] as ResolvedQuery, output })))
+  const outputs = made.flatMap((ofRow, row) => ofRow.map((output) => ({ query: queries[row] as MemberQuery, output })))
   const generations = await mapInSlices(outputs, ({ query, output }) => generation(model, query, output))
   const cut = generations.flatMap((one, i) => (one.finishReason === 'stop' ? [{ query: outputs[i]!.query, generation: one }] : []))
   await rescore(model, call, cut)
@@ -64,7 +133,7 @@ export async function generateResolved(model: Frozen, call: Call, queries: reado
 }
 
 /** Watches the tokens as they are made, and tells of each row that has come to a stop text. Undefined where no row needs it. */
-function stopping(model: Frozen, queries: readonly ResolvedQuery[], onStop: (row: number) => void) {
+function stopping(model: Frozen, queries: readonly MemberQuery[], onStop: (row: number) => void) {
   const { tokenizer } = model
   if (!tokenizer || !queries.some(endsAtStop)) return undefined
   const watches = queries.map((query) => (endsAtStop(query) ? new StopWatch(tokenizer, query.stop) : undefined))
@@ -76,11 +145,11 @@ function stopping(model: Frozen, queries: readonly ResolvedQuery[], onStop: (row
 }
 
 /** Beams have no output before their end, and of several outputs only the first is told of as it grows. */
-function endsAtStop({ stop, numBeams, numReturnSequences }: ResolvedQuery): boolean {
+function endsAtStop({ stop, numBeams, numReturnSequences }: MemberQuery): boolean {
   return stop.length > 0 && numBeams === 1 && numReturnSequences === 1
 }
 
-function generation(model: Frozen, query: ResolvedQuery, made: NativeGeneration): Generation {
+function generation(model: Frozen, query: MemberQuery, made: NativeGeneration): Generation {
   const stopped = model.tokenizer && query.stop.length > 0 ? stopAt(model.tokenizer, made.tokens, query.stop) : undefined
   const tokens = stopped ? stopped.tokens : made.tokens
   const usage = { inputTokens: query.ids.length, outputTokens: tokens.length, totalTokens: query.ids.length + tokens.length }
@@ -89,12 +158,12 @@ function generation(model: Frozen, query: ResolvedQuery, made: NativeGeneration)
 }
 
 /** A label reads as it was given, even where its tokens do not spell it. */
-function textOf(model: Frozen, { encodedLabels }: ResolvedQuery, tokens: Int32Array): string {
+function textOf(model: Frozen, { encodedLabels }: MemberQuery, tokens: Int32Array): string {
   return encodedLabels?.textOf.get(tokens.join(' ')) ?? model.tokenizer?.decode(tokens) ?? ''
 }
 
 // The native sum covers the whole output; for one that a stop text cut, the tokens that are left are scored again.
-async function rescore(model: Frozen, call: Call, cut: readonly { query: ResolvedQuery; generation: Generation }[]): Promise<void> {
+async function rescore(model: Frozen, call: Call, cut: readonly { query: MemberQuery; generation: Generation }[]): Promise<void> {
   if (cut.length === 0) return
   const rows = promptedRows(
     model,

@@ -1,6 +1,7 @@
 export type { T5Config } from './config.js'
 export { type ConvertOptions, convert } from './convert.js'
 export type { DataFormat, DataSummary, DataWarning, Example, ExampleSource, MappedSource, SetSummary } from './dataset.js'
+export type { ClassificationEnsemble, GenerationEnsemble, ScoreEnsemble } from './ensemble.js'
 export {
   CancelledError,
   CheckpointError,
@@ -20,7 +21,7 @@ export {
   TuneError,
 } from './errors.js'
 export type { EvaluateOptions, Evaluation, Prediction } from './evaluate.js'
-export type { ExplainedRow, ExplainOptions, Explanation, NearestToken } from './explain.js'
+export type { ExplainedRow, ExplainOptions, Explanation, NearestToken, PromptSimilarity } from './explain.js'
 export type { Generated, Generation, Usage } from './generate.js'
 export type { Gradient, GradientOptions } from './gradient.js'
 export { type Pulled, type PullOptions, type PullProgress, pull } from './hub/pull.js'
@@ -31,13 +32,25 @@ export { type ModelInfo, T5 } from './model.js'
 export type { GenerateOptions } from './options/generate.js'
 export type { LossOptions } from './options/loss.js'
 export type { AdafactorOptions, AdamWOptions, MuonOptions, OptimizerOptions, Schedule } from './options/optimizer.js'
-export type { Init, NewPrompt, TuneOptions } from './options/tune.js'
-export { type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
+export type { Init, NewPrompt, OnDivergence, RunOptions, TaskPrompts, TuneOptions } from './options/tune.js'
+export { type AnyPrompt, type EnsembleOptions, PromptEnsemble, type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
 export type { Query, QueryRow } from './query.js'
+export { type ReportOptions, writeReport } from './report/write.js'
 export type { Classification, ClassifyInput, ClassifyOptions, Score, ScoreOptions, ScoreRow } from './score.js'
 export type { Piece } from './stream.js'
 export type { Ids, Tokenizer } from './tokenizer/index.js'
-export type { CheckpointEvent, EndEvent, EvaluationEvent, StartEvent, StepEvent, TuneEvent } from './tune/events.js'
+export type {
+  CheckpointEvent,
+  DivergenceEvent,
+  EndEvent,
+  EvaluationEvent,
+  RunEndEvent,
+  StartEvent,
+  StepEvent,
+  TuneEvent,
+} from './tune/events.js'
+export type { Confusion, TuneOutcome, WrongRow } from './tune/outcome.js'
 export type { PresetName } from './tune/presets.js'
 export type { TuneReport, TuneSettings } from './tune/report.js'
-export type { TuneResult, TuneRun } from './tune/run.js'
+export type { RunResult, TuneResult, TuneRun } from './tune/run.js'
+export type { Divergence, StopReason } from './tune/state.js'

@@ -94,36 +94,72 @@ export type NativeInit =
   | { kind: 'text'; labels: TokenRows; sampledFrom: number }
   | { kind: 'prompt'; prompt: NativePromptRows; sampledFrom: number }
 
+/** One of the prompts that learn at once. */
+export interface NativeRun {
+  length: number
+  init: NativeInit
+  /** Of the first prompt and the dropout masks. */
+  seed: number
+  /** In place of the optimizer's. */
+  learningRate: number
+}
+
 export interface NativeTuneOptions {
   inputs: TokenRows
   targets: TokenRows
-  length: number
-  init: NativeInit
+  /** The run that learns from each row; left out, every run learns from every row. */
+  runOfRow?: Int32Array
+  /** At least one. */
+  runs: NativeRun[]
+  /** Rows in front of every run's own, which learn from all. */
+  shared?: NativeRun
   steps: number
   batchSize: number
+  /** 0: as many rows at once as there is memory for. */
+  microBatchSize: number
   shuffle: boolean
   dropout: number
+  /** Of the batches. */
   seed: number
   loss: NativeLoss
   optimizer: NativeOptimizer
 }
 
 export interface NativeStep {
+  /** Index of the run. */
+  run: number
   step: number
   loss: number
   gradientNorm: number
   learningRate: number
+  /** 0: the batch had none of the run's rows, and this was no step of it. */
   examples: number
   inputTokens: number
   targetTokens: number
+  /** What is not finite, where the step was not taken; the prompt is as it was. */
+  diverged?: string
 }
 
-/** One tuning run, driven from TypeScript in stretches between evaluations. Lives on its model's compute thread. */
+/** A run that takes part in steps; its rate is the schedule's times `rateFactor`. */
+export interface NativeActiveRun {
+  run: number
+  rateFactor: number
+}
+
+/** One or more runs over the same batches, driven from TypeScript in stretches between evaluations. Lives on its model's compute thread. */
 export interface NativeTuner {
-  /** Runs `steps` more steps; `onSteps` gets those done since its last call, in order. Other work of the model gets in between steps and layers. */
-  run(steps: number, onSteps: (steps: NativeStep[]) => void): NativeJob<void>
-  /** The prompt as it is now (the moving average where the optimiser keeps one). */
-  prompt(): NativeJob<NativePromptRows>
+  /**
+   * `steps` more steps of the runs `active`, or fewer: it ends with the first that a run diverged in. `onSteps` gets those done since its last call, in order, one
+   * entry a step and run. Other work of the model gets in between steps and layers.
+   */
+  run(steps: number, active: NativeActiveRun[], onSteps: (steps: NativeStep[]) => void): NativeJob<void>
+  /** A run's prompt as it is now (the moving average where the optimiser keeps one). */
+  prompt(run: number): NativeJob<NativePromptRows>
+  /** The run goes on from these rows, with a fresh optimiser. */
+  reset(run: number, prompt: NativePromptRows): NativeJob<void>
+  /** Until `release` no other run, of this process or another, may claim the path for its checkpoint (CHECKPOINT_LOCKED). */
+  claim(path: string): NativeJob<void>
+  release(): NativeJob<void>
   save(path: string, notes: string): NativeJob<void>
   /** Gives back the notes saved. */
   restore(path: string): NativeJob<string>

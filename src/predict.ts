@@ -4,7 +4,7 @@ import { generateResolved } from './generate.js'
 import type { Call } from './job.js'
 import type { Scored } from './metrics/index.js'
 import { resolveGenerate } from './options/generate.js'
-import type { SoftPrompt } from './prompt.js'
+import type { AnyPrompt } from './prompt.js'
 import { classifyRows, type EncodedLabel } from './score.js'
 import { encodeTexts, Sequences } from './sequences.js'
 
@@ -15,7 +15,7 @@ const CHUNK = 512
 const SLACK = 8
 
 /** The greedy output for every row. */
-export async function predictTexts(model: Frozen, call: Call, set: DataSet, prompt: SoftPrompt | null): Promise<string[]> {
+export async function predictTexts(model: Frozen, call: Call, set: DataSet, prompt: AnyPrompt | null): Promise<string[]> {
   const maxNewTokens = Math.max(...set.targets.map((target) => target.length)) + SLACK
   const options = encodeTexts(new Sequences(model), resolveGenerate({ prompt, maxNewTokens }))
   return inChunks(set.inputs, async (inputs) => {
@@ -33,7 +33,7 @@ export async function predictLabels(
   model: Frozen,
   call: Call,
   set: DataSet,
-  prompt: SoftPrompt | null,
+  prompt: AnyPrompt | null,
   labels: readonly EncodedLabel[],
 ): Promise<string[]> {
   const texts = labels.map((label) => textOf(model, label.ids))

@@ -65,6 +65,34 @@ export class SoftPrompt {
   }
 
   /**
+   * Several prompts that answer together, wherever a prompt may stand: by vote, or by the mean of their log-probabilities. Each result then has `ensemble`: each
+   * prompt's own answer, and how far they agree.
+   *
+   * @example
+   * const prompt = SoftPrompt.ensemble(runs.map((run) => run.prompt))
+   * const { text, ensemble } = await t5.generate('play some jazz', { prompt })
+   * if (ensemble && ensemble.agreement < 0.6) askAPerson()
+   */
+  static ensemble(prompts: readonly SoftPrompt[], options?: EnsembleOptions): PromptEnsemble {
+    return PromptEnsemble.of(prompts, options)
+  }
+
+  /** The mean of several prompts, number by number. Throws OPTION_INVALID unless all have the same shape. */
+  static mean(prompts: readonly SoftPrompt[]): SoftPrompt {
+    const [first, ...others] = prompts
+    if (!first) throw invalidOption('prompts', prompts, 'at least one SoftPrompt')
+    const odd = others.find(({ rows, dModel }) => rows !== first.rows || dModel !== first.dModel)
+    if (odd) {
+      const shapes = `${first.rows} x ${first.dModel} and ${odd.rows} x ${odd.dModel}`
+      throw new OptionError('OPTION_INVALID', `A mean of prompts needs prompts of one shape, but these are ${shapes}.`)
+    }
+    const data = first.data.map((_, i) => prompts.reduce((sum, prompt) => sum + (prompt.data[i] as number), 0) / prompts.length)
+    const { fingerprint, model } = first.metadata
+    const metadata = { ...(fingerprint !== undefined && { fingerprint }), ...(model !== undefined && { model }) }
+    return new SoftPrompt(data, { rows: first.rows, dModel: first.dModel, metadata })
+  }
+
+  /**
    * Writes the prompt to `path`: beside it first, then renamed. A path that ends in `.npy` is written as `.npy` (which has no room for metadata) unless
    * `format` says otherwise. With `format: 'peft'` the path is that of a folder, which is made if need be and gets `adapter_config.json` and
    * `adapter_model.safetensors`; `PeftModel.from_pretrained` loads it.
@@ -89,6 +117,31 @@ export class SoftPrompt {
     options?: ExplainOptions,
   ): Promise<Explanation> {
     return t5.explain(this, options)
+  }
+}
+
+export interface EnsembleOptions {
+  /**
+   * 'vote': the answer that most prompts give. 'average': by the mean of the prompts' log-probabilities; `generate` then looks at the answers that the prompts give.
+   * @defaultValue 'vote' for generate, 'average' for classify and score
+   */
+  combine?: 'vote' | 'average'
+}
+
+/**
+ * Several prompts for one task that answer together (Lester et al. 2021, section 6): each row goes through the model once for each prompt, in the same batches.
+ * Usable wherever a prompt is, but for `stream`, `gradient` and `explain`. Made by `SoftPrompt.ensemble`.
+ */
+export class PromptEnsemble {
+  private constructor(
+    readonly prompts: readonly SoftPrompt[],
+    readonly combine: 'vote' | 'average' | undefined,
+  ) {}
+
+  /** Throws OPTION_INVALID. */
+  static of(prompts: readonly SoftPrompt[], options?: EnsembleOptions): PromptEnsemble {
+    const { combine } = checkOptions('SoftPrompt.ensemble', options, { combine: oneOf('vote', 'average') })
+    return new PromptEnsemble([...promptList(prompts, 'prompts')], combine)
   }
 }
 
@@ -147,5 +200,19 @@ export const promptOption = (value: unknown, name: string): SoftPrompt | null =>
     const hint = typeof value === 'string' ? ` (load the file first: await SoftPrompt.load(${show(value)}))` : ''
     throw invalidOption(name, value, `a SoftPrompt or null${hint}`)
   }
+  return value
+}
+
+/** What may stand where a prompt is asked for. */
+export type AnyPrompt = SoftPrompt | PromptEnsemble
+
+/** An option that takes a prompt or an ensemble; null means none. */
+export const anyPromptOption = (value: unknown, name: string): AnyPrompt | null =>
+  value instanceof PromptEnsemble ? value : promptOption(value, name)
+
+/** A list of prompts, at least one. */
+export function promptList(value: unknown, name: string): SoftPrompt[] {
+  const isList = Array.isArray(value) && value.length > 0 && value.every((entry) => entry instanceof SoftPrompt)
+  if (!isList) throw invalidOption(name, value, 'an array of SoftPrompts with at least one entry')
   return value
 }

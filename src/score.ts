@@ -1,22 +1,33 @@
+import {
+  byRow,
+  type ClassificationEnsemble,
+  deviationOf,
+  elected,
+  entropyOf,
+  meanOf,
+  meanRows,
+  perMember,
+  type ScoreEnsemble,
+} from './ensemble.js'
 import { OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import { sum } from './generate.js'
 import { type Call, finish } from './job.js'
 import { checkOptions, isObject, show, signal } from './options/check.js'
-import { promptOption, type SoftPrompt } from './prompt.js'
-import { type Ids, isIds, type PromptedRow, promptedRows, requireTokenizer, toInputIds, tokenRows, toTargetIds } from './rows.js'
+import { type AnyPrompt, anyPromptOption, PromptEnsemble } from './prompt.js'
+import { type Ids, isIds, promptedRows, requireTokenizer, toInputIds, tokenRows, toTargetIds } from './rows.js'
 import { mapInSlices } from './time-slice.js'
 
 /** A target whose probability is asked for. */
 export interface ScoreRow {
   input: string | Ids
   target: string | Ids
-  prompt?: SoftPrompt | null
+  prompt?: AnyPrompt | null
 }
 
 export interface ScoreOptions {
   /** For the rows that have none of their own. */
-  prompt?: SoftPrompt | null
+  prompt?: AnyPrompt | null
   signal?: AbortSignal
 }
 
@@ -25,10 +36,12 @@ export interface Score {
   logProb: number
   /** One number a target token (for text, </s> is the last), of the raw log-softmax. */
   tokenLogProbs: Float32Array
+  /** With an ensemble of prompts; the numbers above are then the means of its members'. */
+  ensemble?: ScoreEnsemble
 }
 
 /** What a classified input may look like. */
-export type ClassifyInput = string | Ids | { input: string | Ids; prompt?: SoftPrompt | null }
+export type ClassifyInput = string | Ids | { input: string | Ids; prompt?: AnyPrompt | null }
 
 export interface ClassifyOptions extends ScoreOptions {
   /** The texts (or token ids) to choose from, at least two, all different. */
@@ -44,32 +57,49 @@ export interface Classification {
   probabilities: Float32Array
   /** Log Pr(label, </s> | [P; input]) in the order of `labels`. */
   logProbs: Float32Array
+  /** With an ensemble of prompts; `logProbs` are then the means of its members'. */
+  ensemble?: ClassificationEnsemble
 }
 
 /** Log-probabilities of given targets; see `T5.score`. */
 export async function score(model: Frozen, call: Call, rows: unknown, options: unknown): Promise<Score | Score[]> {
-  const checked = checkOptions('score', options, { prompt: promptOption, signal })
+  const checked = checkOptions('score', options, { prompt: anyPromptOption, signal })
   const many = Array.isArray(rows)
   const list: unknown[] = many ? rows : [rows]
   const resolved = await mapInSlices(list, (row, i) => scoreRow(model, row, checked.prompt ?? null, many ? `Row ${i}` : 'The row'))
   checked.signal?.throwIfAborted()
   if (resolved.length === 0) return []
-  const targets = tokenRows(resolved.map((row) => row.target))
-  const logProbs = await finish({ ...call, signal: checked.signal }, () => model.native.score(promptedRows(model, resolved), targets))
-  const scores = logProbs.map((tokenLogProbs) => ({ logProb: sum(tokenLogProbs), tokenLogProbs }))
+  const members = perMember(resolved)
+  const targets = tokenRows(members.map((row) => row.target))
+  const logProbs = await finish({ ...call, signal: checked.signal }, () => model.native.score(promptedRows(model, members), targets))
+  const each = logProbs.map((tokenLogProbs): Score => ({ logProb: sum(tokenLogProbs), tokenLogProbs }))
+  const scores = byRow(resolved, each).map((own, i) => combinedScore(resolved[i]!.prompt, own))
   return many ? scores : (scores[0] as Score)
 }
 
-function scoreRow(model: Frozen, row: unknown, prompt: SoftPrompt | null, where: string): PromptedRow & { target: Int32Array } {
+function combinedScore(prompt: AnyPrompt | null, members: Score[]): Score {
+  if (!(prompt instanceof PromptEnsemble)) return members[0] as Score
+  const logProbs = members.map(({ logProb }) => logProb)
+  const tokenLogProbs = meanRows(members.map((member) => member.tokenLogProbs))
+  return { logProb: meanOf(logProbs), tokenLogProbs, ensemble: { deviation: deviationOf(logProbs), members } }
+}
+
+/** Ids, and the prompt or prompts in front of them. */
+interface AnyRow {
+  ids: Int32Array
+  prompt: AnyPrompt | null
+}
+
+function scoreRow(model: Frozen, row: unknown, prompt: AnyPrompt | null, where: string): AnyRow & { target: Int32Array } {
   if (!isObject(row)) throw new OptionError('OPTION_INVALID', `${where} is ${show(row)}, but must be { input, target, prompt? }.`)
-  const own = checkOptions(`score (${where.toLowerCase()})`, row, { input: as, target: as, prompt: promptOption })
+  const own = checkOptions(`score (${where.toLowerCase()})`, row, { input: as, target: as, prompt: anyPromptOption })
   const ids = toInputIds(model, own.input, `${where}'s input`)
   return { ids, target: toTargetIds(model, own.target, `${where}'s target`), prompt: own.prompt === undefined ? prompt : own.prompt }
 }
 
 /** The likeliest of several labels; see `T5.classify`. */
 export async function classify(model: Frozen, call: Call, inputs: unknown, options: unknown): Promise<Classification | Classification[]> {
-  const checked = checkOptions('classify', options, { labels: labelList, prompt: promptOption, signal })
+  const checked = checkOptions('classify', options, { labels: labelList, prompt: anyPromptOption, signal })
   const labels = encodeLabels(model, checked.labels)
   const many = Array.isArray(inputs) && !isIds(inputs)
   const list: unknown[] = many ? inputs : [inputs]
@@ -79,9 +109,9 @@ export async function classify(model: Frozen, call: Call, inputs: unknown, optio
   return many ? results : (results[0] as Classification)
 }
 
-function classifyRow(model: Frozen, input: unknown, prompt: SoftPrompt | null, where: string): PromptedRow {
+function classifyRow(model: Frozen, input: unknown, prompt: AnyPrompt | null, where: string): AnyRow {
   if (!isObject(input)) return { ids: toInputIds(model, input, where), prompt }
-  const own = checkOptions(`classify (${where.toLowerCase()})`, input, { input: as, prompt: promptOption })
+  const own = checkOptions(`classify (${where.toLowerCase()})`, input, { input: as, prompt: anyPromptOption })
   return { ids: toInputIds(model, own.input, where), prompt: own.prompt === undefined ? prompt : own.prompt }
 }
 
@@ -93,12 +123,29 @@ export interface EncodedLabel {
 export async function classifyRows(
   model: Frozen,
   call: Call,
-  rows: readonly PromptedRow[],
+  rows: readonly AnyRow[],
   labels: readonly EncodedLabel[],
 ): Promise<Classification[]> {
   if (rows.length === 0) return []
-  const logProbs = await finish(call, () => model.native.classify(promptedRows(model, rows), tokenRows(labels.map((label) => label.ids))))
-  return rows.map((_, row) => classification(logProbs.slice(row * labels.length, (row + 1) * labels.length), labels))
+  const members = perMember(rows)
+  const ids = tokenRows(labels.map((label) => label.ids))
+  const logProbs = await finish(call, () => model.native.classify(promptedRows(model, members), ids))
+  const each = members.map((_, row) => classification(logProbs.slice(row * labels.length, (row + 1) * labels.length), labels))
+  return byRow(rows, each).map((own, i) => combinedClassification(rows[i]!.prompt, own, labels))
+}
+
+/** Equal votes go to the label with the higher mean log-probability, then to the earlier prompt's; equal means to the earlier label. */
+function combinedClassification(prompt: AnyPrompt | null, members: Classification[], labels: readonly EncodedLabel[]): Classification {
+  if (!(prompt instanceof PromptEnsemble)) return members[0] as Classification
+  const mean = classification(meanRows(members.map((member) => member.logProbs)), labels)
+  const votes = members.map(({ index }) => ({ key: String(index), logProb: mean.logProbs[index] as number }))
+  const index = prompt.combine === 'vote' ? (members[elected(votes)] as Classification).index : mean.index
+  const entropy = entropyOf(meanRows(members.map((member) => member.probabilities)))
+  const within = meanOf(members.map((member) => entropyOf(member.probabilities)))
+  const agreement = members.filter((member) => member.index === index).length / members.length
+  // Rounding alone can make it less than nothing.
+  const mutualInformation = Math.max(0, entropy - within)
+  return { ...mean, index, label: (labels[index] as EncodedLabel).name, ensemble: { agreement, entropy, mutualInformation, members } }
 }
 
 function classification(logProbs: Float32Array, labels: readonly EncodedLabel[]): Classification {

@@ -32,7 +32,10 @@ export class Sequences {
 }
 
 /** The options of rows as they cross to the native module, and the sequences that they refer to by their places. */
-export function nativeOptions(queries: readonly EncodedGenerate[]): { options: NativeGenerateOptions[]; sequences: TokenRows[] } {
+export function nativeOptions(queries: readonly Omit<EncodedGenerate, 'prompt'>[]): {
+  options: NativeGenerateOptions[]
+  sequences: TokenRows[]
+} {
   const places = new Map<readonly Int32Array[], number>()
   const sequences: TokenRows[] = []
   const placeOf = (rows: readonly Int32Array[]) => once(places, rows, () => sequences.push(tokenRows(rows)) - 1)
@@ -66,11 +69,18 @@ export function encodeTexts(sequences: Sequences, resolved: ResolvedGenerate): E
   return { ...resolved, badWordIds, encodedLabels }
 }
 
-function beamOptions({ numBeams, lengthPenalty, earlyStopping }: ResolvedGenerate): Partial<NativeGenerateOptions> {
+function beamOptions({ numBeams, lengthPenalty, earlyStopping }: Omit<ResolvedGenerate, 'prompt'>): Partial<NativeGenerateOptions> {
   return { numBeams, lengthPenalty, earlyStopping: earlyStopping === 'never' ? 'never' : earlyStopping ? 'atOnce' : 'heuristic' }
 }
 
-function samplingOptions({ doSample, temperature, topK, topP, seed, place }: ResolvedGenerate): Partial<NativeGenerateOptions> {
+function samplingOptions({
+  doSample,
+  temperature,
+  topK,
+  topP,
+  seed,
+  place,
+}: Omit<ResolvedGenerate, 'prompt'>): Partial<NativeGenerateOptions> {
   return { doSample, temperature, topK, topP, seed, place }
 }
 

@@ -1,8 +1,10 @@
 import { OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import { type Call, finish } from './job.js'
+import { unsupportedOption } from './options/check.js'
+import { PromptEnsemble } from './prompt.js'
 import { isMany, type ResolvedQuery, resolveQueries } from './query.js'
-import { promptedRows } from './rows.js'
+import { type PromptedRow, promptedRows } from './rows.js'
 import { nativeOptions } from './sequences.js'
 import { firstStop, heldBack } from './stop.js'
 
@@ -19,11 +21,14 @@ export async function* stream(model: Frozen, call: Call, query: unknown, options
   const [resolved] = (await resolveQueries(model, 'stream', query, options)) as [ResolvedQuery]
   if (resolved.numReturnSequences > 1)
     throw new OptionError('OPTION_INVALID', "Option 'numReturnSequences': stream makes one output; use generate for several.")
+  const { prompt } = resolved
+  if (prompt instanceof PromptEnsemble)
+    throw unsupportedOption('prompt', 'the prompts of an ensemble vote on whole outputs. Use generate, or stream with one of them.')
   resolved.signal?.throwIfAborted()
 
   const leaving = new AbortController()
   const signal = resolved.signal ? AbortSignal.any([resolved.signal, leaving.signal]) : leaving.signal
-  const tokens = tokenQueue(model, { ...call, signal }, resolved)
+  const tokens = tokenQueue(model, { ...call, signal }, { ...resolved, prompt })
   try {
     yield* pieces(model, tokens, resolved.stop)
   } finally {
@@ -32,7 +37,7 @@ export async function* stream(model: Frozen, call: Call, query: unknown, options
 }
 
 /** Tokens as the native module makes them; ends with the output, throws what made it fail. */
-async function* tokenQueue(model: Frozen, call: Call, query: ResolvedQuery): AsyncGenerator<number> {
+async function* tokenQueue(model: Frozen, call: Call, query: Omit<ResolvedQuery, 'prompt'> & PromptedRow): AsyncGenerator<number> {
   const waiting: number[] = []
   let wake = () => {}
   let ended = false

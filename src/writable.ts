@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open, stat, unlink } from 'node:fs/promises'
+import { open, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FileError } from './errors.js'
 
@@ -14,7 +14,7 @@ export async function checkWritable(path: string, what: string): Promise<void> {
   if (!(await stat(folder).catch(() => undefined))?.isDirectory())
     throw notWritable(path, what, `${folder} is not a folder. Make it first, or choose another path`)
   // Asking for permissions says little (read-only file systems, full disks, root): a file beside it tells.
-  const probe = join(folder, `.${basename(full)}.${randomBytes(4).toString('hex')}.tmp`)
+  const probe = besideOf(full)
   try {
     const file = await open(probe, 'wx')
     await file.close()
@@ -22,6 +22,27 @@ export async function checkWritable(path: string, what: string): Promise<void> {
   } catch (cause) {
     throw notWritable(path, what, `${(cause as Error).message}. Choose a folder that you may write to`, cause)
   }
+}
+
+/** Writes a text file beside `path` and renames it, so that there is either the whole of it or what was there before. Rejects with FILE_NOT_WRITABLE or FILE_WRITE. */
+export async function writeWhole(path: string, content: string, what: string): Promise<void> {
+  await checkWritable(path, what)
+  const beside = besideOf(resolve(path))
+  try {
+    const file = await open(beside, 'wx')
+    await file
+      .writeFile(content)
+      .then(() => file.sync())
+      .finally(() => file.close())
+    await rename(beside, path)
+  } catch (cause) {
+    await unlink(beside).catch(() => {})
+    throw new FileError('FILE_WRITE', `${what} could not be written to ${path}: ${(cause as Error).message}.`, { cause })
+  }
+}
+
+function besideOf(full: string): string {
+  return join(dirname(full), `.${basename(full)}.${randomBytes(4).toString('hex')}.tmp`)
 }
 
 function notWritable(path: string, what: string, why: string, cause?: unknown): FileError {

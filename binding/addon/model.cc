@@ -202,7 +202,7 @@ Napi::Value Model::gradient(const Napi::CallbackInfo& info) {
     double loss = 0;
     std::vector<float> values;
   };
-  auto work = [data = TrainingSet{tokenRows(info[0]), tokenRows(info[1])}, prompt = promptRows(info[2]),
+  auto work = [data = TrainingSet{tokenRows(info[0]), tokenRows(info[1]), {}}, prompt = promptRows(info[2]),
                loss = lossOptions(info[3]), &session = *session_](YieldPoint& yieldPoint) {
     const GradientResult result = promptGradient(*session.model.executor, data, prompt, loss, yieldPoint);
     return Gradient{result.loss, floatsOf(result.gradient)};
@@ -237,13 +237,18 @@ Napi::Value Model::nearest(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
   const Napi::Object given = info[0].ToObject();
-  auto work = [data = TrainingSet{tokenRows(given.Get("inputs")), tokenRows(given.Get("targets"))},
-               init = initOptions(given), options = tuneOptions(given), &session = *session_](YieldPoint&) mutable {
+  auto work = [data = trainingSet(given), runs = runOptions(given), shared = sharedOptions(given),
+               options = tuneOptions(given), &session = *session_](YieldPoint&) mutable {
     Executor& executor = *session.model.executor;
-    const at::Tensor prompt = initialPrompt(executor, init, options.seed);
+    const auto startOf = [&](const RunOptions& run) {
+      return RunStart{initialPrompt(executor, run.init, run.seed), run.seed, run.learningRate};
+    };
+    std::vector<RunStart> starts;
+    for (const RunOptions& run : runs) starts.push_back(startOf(run));
     options.fingerprint = session.model.fingerprint;
     const TunerId id = ++session.lastTuner;
-    session.tuners[id] = std::make_unique<Tuner>(executor, std::move(data), prompt, options);
+    session.tuners[id] =
+        std::make_unique<Tuner>(executor, std::move(data), starts, options, shared ? startOf(*shared) : RunStart{});
     return id;
   };
   const auto toJs = [session = session_](Napi::Env env, TunerId id) -> Napi::Value {

@@ -187,6 +187,7 @@ TuneOptions tuneOptions(const Napi::Object& options) {
   return {
       .steps = integerField(options, "steps"),
       .batchSize = integerField(options, "batchSize"),
+      .microBatchSize = integerField(options, "microBatchSize"),
       .shuffle = booleanField(options, "shuffle"),
       .dropout = numberField(options, "dropout"),
       .seed = static_cast<uint64_t>(integerField(options, "seed")),
@@ -194,6 +195,45 @@ TuneOptions tuneOptions(const Napi::Object& options) {
       .optimizer = optimizerOptions(objectField(options, "optimizer")),
       .fingerprint = {},  // the model's to say
   };
+}
+
+namespace {
+
+RunOptions oneRun(const Napi::Object& run) {
+  return {.init = initOptions(run),
+          .seed = static_cast<uint64_t>(integerField(run, "seed")),
+          .learningRate = numberField(run, "learningRate")};
+}
+
+}  // namespace
+
+std::optional<RunOptions> sharedOptions(const Napi::Object& options) {
+  const Napi::Value shared = options.Get("shared");
+  if (shared.IsUndefined()) return std::nullopt;
+  return oneRun(shared.ToObject());
+}
+
+TrainingSet trainingSet(const Napi::Object& options) {
+  TrainingSet set{tokenRows(options.Get("inputs")), tokenRows(options.Get("targets")), {}};
+  const Napi::Value runs = options.Get("runOfRow");
+  if (runs.IsUndefined()) return set;
+  expect(options.Env(), runs.IsTypedArray() && runs.As<Napi::TypedArray>().TypedArrayType() == napi_int32_array,
+         "runOfRow as an Int32Array");
+  const Napi::Int32Array array = runs.As<Napi::Int32Array>();
+  expect(options.Env(), static_cast<int64_t>(array.ElementLength()) == set.inputs.size(), "a run a row");
+  set.runOfRow.assign(array.Data(), array.Data() + array.ElementLength());
+  return set;
+}
+
+std::vector<RunOptions> runOptions(const Napi::Object& options) {
+  const Napi::Value value = options.Get("runs");
+  expect(options.Env(), value.IsArray() && value.As<Napi::Array>().Length() > 0, "runs as an array with an entry");
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<RunOptions> runs;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    runs.push_back(oneRun(array.Get(i).ToObject()));
+  }
+  return runs;
 }
 
 InitOptions initOptions(const Napi::Object& options) {

@@ -1,11 +1,15 @@
 // Option objects of JavaScript as core's option structs. src/ has filled in every default.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "addon/napi.h"
 #include "core/generate/generate.h"
 #include "core/prompt/initialise.h"
 #include "core/t5/load.h"
 #include "core/train/options.h"
+#include "core/train/tuner.h"
 
 namespace softprompt {
 
@@ -14,7 +18,16 @@ namespace softprompt {
 std::vector<GenerateOptions> generateOptions(const Napi::Value& value, const Napi::Value& sequences);
 LossOptions lossOptions(const Napi::Value& value);
 TuneOptions tuneOptions(const Napi::Object& options);
-InitOptions initOptions(const Napi::Object& options);  // of a tuning run: `init` and `length`
+InitOptions initOptions(const Napi::Object& options);  // of a run: `init` and `length`
+// Of each run of a call of tune, how it begins and what is its own.
+struct RunOptions {
+  InitOptions init;
+  uint64_t seed = 0;
+  double learningRate = 0;
+};
+std::vector<RunOptions> runOptions(const Napi::Object& options);       // `runs`
+std::optional<RunOptions> sharedOptions(const Napi::Object& options);  // `shared`, where it is given
+TrainingSet trainingSet(const Napi::Object& options);                  // `inputs`, `targets` and `runOfRow`
 LoadOptions loadOptions(const Napi::Object& options);
 
 // A field that must be there, of that type.

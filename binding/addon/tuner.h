@@ -18,6 +18,9 @@ class TunerObject final : public Napi::ObjectWrap<TunerObject> {
  private:
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value prompt(const Napi::CallbackInfo& info);
+  Napi::Value reset(const Napi::CallbackInfo& info);
+  Napi::Value claim(const Napi::CallbackInfo& info);
+  Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
   Napi::Value restore(const Napi::CallbackInfo& info);
 

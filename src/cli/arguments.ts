@@ -24,16 +24,27 @@ export function list(value: string, previous?: string[]): string[] {
   return [...(previous ?? []), ...parts]
 }
 
+/** '0,1,2' as numbers. */
+export function integers(value: string, previous?: number[]): number[] {
+  return [...(previous ?? []), ...list(value).map(integer)]
+}
+
+export function reals(value: string, previous?: number[]): number[] {
+  return [...(previous ?? []), ...list(value).map(real)]
+}
+
 /** A flag that is repeated: each value as it is. */
 export function repeated(value: string, previous?: string[]): string[] {
   return [...(previous ?? []), value]
 }
 
-export type InitChoice = 'vocabulary' | 'uniform' | { labels: string[] } | { text: string }
+export type InitChoice = 'vocabulary' | 'uniform' | { uniform: [number, number] } | { labels: string[] } | { text: string }
 
 export function init(value: string): InitChoice {
   if (value === 'vocabulary' || value === 'uniform') return value
+  const [low, high, ...more] = value.startsWith('uniform:') ? reals(value.slice('uniform:'.length)) : []
+  if (low !== undefined && high !== undefined && more.length === 0) return { uniform: [low, high] }
   if (value.startsWith('labels:')) return { labels: list(value.slice('labels:'.length)) }
   if (value.startsWith('text:') && value.length > 'text:'.length) return { text: value.slice('text:'.length) }
-  throw new InvalidArgumentError("It must be vocabulary, uniform, labels:a,b or text:'some words'.")
+  throw new InvalidArgumentError("It must be vocabulary, uniform, uniform:low,high, labels:a,b or text:'some words'.")
 }

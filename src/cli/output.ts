@@ -1,3 +1,5 @@
+export { bytes, count, duration, metricsLine, metricValue, percent } from '../format.js'
+
 /** The result, for people or programs; waits where the reader is slow. A reader that has gone (`| head`) ends the process quietly. */
 export function print(text: string): Promise<void> {
   return write(`${text}\n`)
@@ -17,33 +19,3 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0)
   throw error
 })
-
-export function count(value: number): string {
-  return value.toLocaleString('en-US')
-}
-
-export function percent(share: number, digits = 1): string {
-  return `${(100 * share).toFixed(digits)} %`
-}
-
-/** 75 as '1:15', 4000 as '1:06:40'. */
-export function duration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds))
-  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
-  const shown = parts[0] === 0 ? parts.slice(1) : parts
-  return shown.map((part, i) => (i === 0 ? String(part) : String(part).padStart(2, '0'))).join(':')
-}
-
-export function bytes(size: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB']
-  const unit = Math.min(units.length - 1, size < 1000 ? 0 : Math.floor(Math.log10(size) / 3))
-  const value = size / 1000 ** unit
-  return `${value.toFixed(unit === 0 || value >= 100 ? 0 : 1)} ${units[unit]}`
-}
-
-/** Metrics are shares of 1 in the API and percentages for people. */
-export function metricsLine(metrics: Record<string, number>): string {
-  return Object.entries(metrics)
-    .map(([name, value]) => `${name} ${percent(value)}`)
-    .join(', ')
-}

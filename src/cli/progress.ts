@@ -1,8 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
 import type { SetSummary } from '../dataset.js'
-import type { EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
-import { count, duration, metricsLine, note, percent } from './output.js'
+import type { DivergenceEvent, EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
+import { count, duration, metricsLine, metricValue, note } from './output.js'
 
 /** Shows a tuning run on stderr. */
 export interface ProgressView {
@@ -11,48 +11,59 @@ export interface ProgressView {
   close(): void
 }
 
-/** A bar where stderr is a terminal, else a line now and then. */
+/** A bar where stderr is a terminal, else (in the log of a CI, for one) a line every few seconds. */
 export function progressView(): ProgressView {
   return process.stderr.isTTY ? new Bar() : new Lines()
 }
 
 const FORMAT = ` {bar} {value}/{total}  loss {loss}  {rate}  {left}  {metrics}`
+const BAR_SIZE = 12
+/** Columns of all but the bar's two numbers and the metrics, the loss and the rate being of the usual size. */
+const FIXED = BAR_SIZE + 48
+/** Of one more loss. */
+const LOSS = 6
 
 class Bar implements ProgressView {
   #bar = new SingleBar(
-    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: 20, gracefulExit: false },
+    { format: FORMAT, stream: process.stderr, hideCursor: true, fps: 8, barsize: BAR_SIZE, gracefulExit: false },
     Presets.shades_classic,
   )
+  #losses: number[] = []
   #metrics = ''
-  #best = ''
+  #best: Record<string, number> = {}
+  #room = 0
   #open = false
 
   show(event: TuneEvent): void {
     if (event.type === 'start') tellData(event)
-    if (event.type === 'start') this.#start(event.steps, event.resumedFrom)
+    if (event.type === 'start') this.#start(event)
     if (event.type === 'step') this.#bar.update(event.step, this.#payload(event))
     if (event.type === 'evaluation') this.#evaluated(event)
     if (event.type === 'end') this.close()
   }
 
-  #start(steps: number, done: number): void {
-    this.#bar.start(steps, done, { loss: '-', rate: '', left: '', metrics: '' })
+  #start({ steps, resumedFrom, runs = 1 }: StartEvent): void {
+    this.#room = (process.stderr.columns ?? 80) - FIXED - 2 * String(steps).length - LOSS * (runs - 1)
+    this.#bar.start(steps, resumedFrom, { loss: '-', rate: '', left: '', metrics: '' })
     this.#open = true
   }
 
   #evaluated({ metrics, best }: EvaluationEvent): void {
-    const line = metricsLine(metrics)
-    if (best)
-      this.#best = Object.values(metrics)
-        .map((value) => percent(value))
-        .join(', ')
-    this.#metrics = best ? pc.green(line) : `${line} ${pc.dim(`(best ${this.#best})`)}`
+    if (best) this.#best = metrics
+    const text = fitting(metrics, this.#best, this.#room)
+    this.#metrics = best ? pc.green(text) : text
     this.#bar.update({ metrics: this.#metrics })
   }
 
-  #payload({ loss, examplesPerSecond, secondsLeft }: StepEvent) {
+  #payload({ run = 0, loss, examplesPerSecond, secondsLeft }: StepEvent) {
+    this.#losses[run] = loss
     const rate = `${examplesPerSecond.toFixed(0)} examples/s`
-    return { loss: loss.toFixed(3), rate, left: `${duration(secondsLeft)} left`, metrics: this.#metrics }
+    return {
+      loss: this.#losses.map((one) => one.toFixed(3)).join(' '),
+      rate,
+      left: `${duration(secondsLeft)} left`,
+      metrics: this.#metrics,
+    }
   }
 
   close(): void {
@@ -61,26 +72,66 @@ class Bar implements ProgressView {
   }
 }
 
+/** As much of the metrics and of the best ones until now as there is room for: the first metric at least. */
+function fitting(metrics: Record<string, number>, best: Record<string, number>, room: number): string {
+  const first = Object.fromEntries(Object.entries(metrics).slice(0, 1))
+  const beside = (shown: Record<string, number>) => {
+    const values = Object.keys(shown).map((name) => metricValue(best[name] ?? Number.NaN))
+    return `${metricsLine(shown)} (best ${values.join(', ')})`
+  }
+  const texts = [beside(metrics), metricsLine(metrics), beside(first), metricsLine(first)]
+  return texts.find((text) => text.length <= room) ?? texts.at(-1)!
+}
+
 class Lines implements ProgressView {
-  /** A log of a run has some twenty lines, however long it is. */
-  static readonly LINES = 20
+  /** Seconds between lines; later in a long run they come more rarely, so that its log stays short. */
+  static readonly INTERVAL = 5
+  static readonly SHARE_OF_RUN = 1 / 50
+  readonly #started = performance.now()
+  #told = this.#started
+  /** The last one that was told of. */
+  #step = 0
+  #metrics = ''
 
   show(event: TuneEvent): void {
     if (event.type === 'start') {
       tellData(event)
       note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
     }
-    if (event.type === 'step') this.#step(event)
-    if (event.type === 'evaluation') note(`step ${event.step}: validation ${metricsLine(event.metrics)}${event.best ? ' (best)' : ''}`)
+    if (event.type === 'step' && this.#due(event)) note(this.#line(event))
+    if (event.type === 'evaluation') {
+      this.#metrics = metricsLine(event.metrics)
+      note(`step ${event.step}${ofRun(event)}: validation ${this.#metrics}${event.best ? ' (best)' : ''}`)
+    }
+    if (event.type === 'divergence') note(`step ${event.step}${ofRun(event)}: ${event.what}${rateOf(event)}`)
     if (event.type === 'checkpoint') note(`step ${event.step}: checkpoint ${event.path}`)
   }
 
-  #step({ step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): void {
-    if (step % Math.ceil(steps / Lines.LINES) !== 0 && step !== steps) return
-    note(`step ${step}/${steps}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left`)
+  /** Of several runs, the lines of a step come together or not at all. */
+  #due({ step, steps }: StepEvent): boolean {
+    const now = performance.now()
+    const interval = Math.max(1000 * Lines.INTERVAL, (now - this.#started) * Lines.SHARE_OF_RUN)
+    if (step === this.#step) return true
+    if (step !== 1 && step !== steps && now - this.#told < interval) return false
+    this.#told = now
+    this.#step = step
+    return true
+  }
+
+  #line({ run, step, steps, loss, examplesPerSecond, secondsLeft }: StepEvent): string {
+    const validation = this.#metrics === '' || run !== undefined ? '' : `, validation ${this.#metrics}`
+    return `step ${step}/${steps}${ofRun({ run })}: loss ${loss.toFixed(3)}, ${examplesPerSecond.toFixed(0)} examples/s, ${duration(secondsLeft)} left${validation}`
   }
 
   close(): void {}
+}
+
+function ofRun({ run }: { run?: number | undefined }): string {
+  return run === undefined ? '' : `, run ${run}`
+}
+
+function rateOf({ rateFactor }: DivergenceEvent): string {
+  return rateFactor === null ? '' : ` (going on at ${rateFactor} of the rate)`
 }
 
 /** What the data is like, and what to look at in it. */

@@ -1,6 +1,6 @@
 export type { Example } from './example.js'
 export { type ExampleSet, type ReadOptions, readExamples } from './read.js'
 export type { DataFormat, ExampleSource, MappedSource } from './source.js'
-export { splitSet } from './split.js'
+export { splitSet, subset } from './split.js'
 export { type DataSummary, type DataWarning, type SetSummary, summarise } from './summary.js'
 export { type DataSet, type TokenizeOptions, tokenizeExamples } from './tokenize.js'

@@ -104,6 +104,13 @@ export function fileName(path: string): string {
 
 export function columnError(path: string, name: string, columns: readonly string[], has: string): DataError {
   const found = columns.map((column) => `"${column}"`).join(', ')
+  const [only = ''] = columns
+  const other = columns.length === 1 ? [';', '\t', '|', ','].find((delimiter) => only.includes(delimiter)) : undefined
+  if (other !== undefined)
+    return new DataError(
+      'DATA_FILE_INVALID',
+      `${path} has no column "${name}"; ${has} only ${found}, which looks as if ${show(other)} were its delimiter. A .csv is read by commas and a .tsv by tabs.`,
+    )
   const help = 'Rename the columns to input and target, or say which they are (columns, or templates such as {question}).'
   return new DataError('DATA_FILE_INVALID', `${path} has no column "${name}"; ${has} ${found}. ${help}`)
 }

@@ -15,7 +15,8 @@ export function splitSet(set: DataSet, share: number, seed: number): { train: Da
   return { train: part(all.filter((row) => !drawn.has(row))), validation: part(all.filter((row) => drawn.has(row))) }
 }
 
-function subset(set: DataSet, rows: readonly number[]): DataSet {
+/** These rows of a set, in this order. */
+export function subset(set: DataSet, rows: readonly number[]): DataSet {
   const at = (row: number) => rows[row] as number
   return {
     inputs: rows.map((row) => set.inputs[row]!),

@@ -16,13 +16,15 @@ export interface SetSummary {
   /** Rows whose input (target) was longer than allowed, and cut. */
   cutInputs: number
   cutTargets: number
+  /** Rows that have both the input and the target of an earlier row. */
+  duplicates: number
   /** How often each target occurs, the commonest first; null for free text. */
   labels: Record<string, number> | null
 }
 
 /** Something about the data that a person should look at; the run goes on. */
 export interface DataWarning {
-  code: 'oneRow' | 'oneLabel' | 'cutInputs' | 'cutTargets' | 'duplicates' | 'labelNotTrained'
+  code: 'oneRow' | 'oneLabel' | 'cutInputs' | 'cutTargets' | 'conflicts' | 'duplicates' | 'labelNotTrained'
   /** The rows concerned. */
   count: number
   message: string
@@ -56,6 +58,7 @@ function summaryOf(set: DataSet, textOf: (ids: Int32Array) => string): SetSummar
     targetTokens: lengths(set.targets),
     cutInputs: set.cutInputs.filter(Boolean).length,
     cutTargets: set.cutTargets.filter(Boolean).length,
+    duplicates: set.inputs.length - new Set(set.inputs.map((input, row) => `${input.length}:${key(input)}${key(set.targets[row]!)}`)).size,
     labels: labelsOf(set, textOf),
   }
 }
@@ -102,14 +105,31 @@ function warningsOf(name: string, set: DataSet, summary: SetSummary): (DataWarni
           message: `${cutInputs} of ${examples} ${name} inputs are longer than maxInputLength and were cut, the first in ${first(set.cutInputs)}.`,
         }
       : undefined,
+    labels ? conflicts(name, set) : undefined,
   ]
 }
 
-function duplicates(train: DataSet, validation: DataSet): DataWarning | undefined {
-  const known = new Map<string, number>()
-  train.inputs.forEach((input, row) => {
-    if (!known.has(key(input))) known.set(key(input), row)
+/** Rows with the input of an earlier row and another label. */
+function conflicts(name: string, set: DataSet): DataWarning | undefined {
+  const first = firstRows(set.inputs)
+  const rows = set.inputs.flatMap((input, row) => (key(set.targets[first.get(key(input))!]!) === key(set.targets[row]!) ? [] : [row]))
+  const [row] = rows
+  if (row === undefined) return undefined
+  const earlier = set.describe(first.get(key(set.inputs[row]!))!)
+  const message = `${rows.length} of ${set.inputs.length} ${name} rows have the input of an earlier row but another label, the first being ${set.describe(row)} (after ${earlier}).`
+  return { code: 'conflicts', count: rows.length, message }
+}
+
+function firstRows(inputs: readonly Int32Array[]): Map<string, number> {
+  const first = new Map<string, number>()
+  inputs.forEach((input, row) => {
+    if (!first.has(key(input))) first.set(key(input), row)
   })
+  return first
+}
+
+function duplicates(train: DataSet, validation: DataSet): DataWarning | undefined {
+  const known = firstRows(train.inputs)
   const twice = validation.inputs.flatMap((input, row) => (known.has(key(input)) ? [row] : []))
   const [first] = twice
   if (first === undefined) return undefined

@@ -96,5 +96,8 @@ function encode(text: string, maxLength: number, where: string, { tokenizer, eos
 
 function checkTarget(target: string, where: string, { tokenizer }: TokenizeOptions): void {
   if (tokenizer!.encode(target, { maxTokens: 1 }).length > 0) return
-  throw new DataError('DATA_TARGET_EMPTY', `${where}: the target ${show(target)} holds nothing but white space. Every row needs a target.`)
+  throw new DataError(
+    'DATA_TARGET_EMPTY',
+    `${where}: no token comes of the target ${show(target)}: it is white space, or characters that the tokenizer drops. Every row needs a target.`,
+  )
 }

@@ -48,8 +48,10 @@ export const ERROR_CODES = {
   OPTION_UNSUPPORTED: 'An option, or a combination of options, that this version does not implement.',
 
   TUNE_DIVERGED: 'The loss became NaN or infinite; a smaller learning rate usually helps.',
+  TUNE_MEMORY: 'The memory does not hold a batch, however small its parts; shorten the inputs or the prompt.',
 
   CHECKPOINT_INVALID: 'A file that cannot be read as a checkpoint of a tuning run.',
+  CHECKPOINT_LOCKED: 'Another run, of this process or another, is writing to the same checkpoint.',
   CHECKPOINT_MISMATCH: 'A checkpoint of another model, data set or set of options than the run that wants to resume from it.',
 
   FILE_NOT_FOUND: 'No file at that path.',

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { promptOption, type SoftPrompt } from '../prompt.js'
+import { type AnyPrompt, anyPromptOption } from '../prompt.js'
 import type { Ids } from '../tokenizer/tokenizer.js'
 import {
   boolean,
@@ -18,7 +18,7 @@ import {
 /** How an output is made (docs/decoding.md has the formulas). A row's own options win over those of the call. */
 export interface GenerateOptions {
   /** The soft prompt in front of the input; null for none. */
-  prompt?: SoftPrompt | null
+  prompt?: AnyPrompt | null
   /** The longest output, in tokens, </s> included. @defaultValue 128 */
   maxNewTokens?: number
   /** </s> cannot come out before so many tokens. At most `maxNewTokens`. @defaultValue 0 */
@@ -65,7 +65,7 @@ export interface GenerateOptions {
 
 /** Every option with its value. `seed` and `place` are what a row's random numbers follow from. */
 export interface ResolvedGenerate {
-  prompt: SoftPrompt | null
+  prompt: AnyPrompt | null
   maxNewTokens: number
   minNewTokens: number
   numBeams: number
@@ -90,7 +90,7 @@ export interface ResolvedGenerate {
 const MOST_SEQUENCES = 2 ** 20
 
 const CHECKS = {
-  prompt: promptOption,
+  prompt: anyPromptOption,
   maxNewTokens: integer(1),
   minNewTokens: integer(0),
   numBeams: integer(1, MOST_SEQUENCES),

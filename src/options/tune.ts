@@ -2,25 +2,26 @@ import type { ExampleSource } from '../dataset.js'
 import { OptionError } from '../errors.js'
 import { higherIsBetter, type MetricChoice, nameOf } from '../metrics/index.js'
 import type { NativeLoss, NativeOptimizer } from '../native.js'
-import { SoftPrompt } from '../prompt.js'
+import type { SoftPrompt } from '../prompt.js'
 import { type PresetName, preset } from '../tune/presets.js'
-import { boolean, checkOptions, integer, invalidOption, isObject, number, oneOf, seed, show, signal, strings, text } from './check.js'
+import { boolean, checkOptions, integer, invalidOption, number, oneOf, seed, show, signal, text } from './check.js'
 import { checkLoss, type LossOptions } from './loss.js'
 import { metricList } from './metrics.js'
 import { checkOptimizer, type OptimizerOptions } from './optimizer.js'
+import {
+  type NewPrompt,
+  promptChoice,
+  type ResolvedPrompt,
+  type ResolvedRun,
+  type RunOptions,
+  resolvePrompt,
+  resolveRun,
+  resolveTasks,
+  runChoices,
+  type TaskPrompts,
+} from './prompt.js'
 
-/**
- * Where a prompt starts (Lester et al. 2021, section 3.2): rows sampled from the first 5,000 of the vocabulary's embeddings; uniform in [-0.5, 0.5); the mean
- * embedding of each label's pieces, filled up from the vocabulary; a text's embeddings, filled up likewise; another prompt, cut or filled up.
- */
-export type Init = 'vocabulary' | 'uniform' | { labels: string[] } | { text: string } | { prompt: SoftPrompt }
-
-export interface NewPrompt {
-  /** Rows of the prompt. @defaultValue 100 (with `init: { prompt }`: as many as that has) */
-  length?: number
-  /** @defaultValue 'vocabulary' */
-  init?: Init
-}
+export type { Init, NewPrompt, ResolvedRun, RunOptions, TaskPrompts } from './prompt.js'
 
 export interface TuneOptions {
   /** A file (.jsonl, .json, .csv, .tsv, .parquet, '-'), or examples, or an (async) iterable of them, or { path, input: 'q: {q}', target: '{a}' }. */
@@ -29,12 +30,22 @@ export interface TuneOptions {
   validation?: ExampleSource
   /** Draw this share of the training rows for validation, by the seed; instead of `validation`. */
   validationSplit?: number
-  /** A prompt to go on from, or how a new one starts. */
-  prompt?: SoftPrompt | NewPrompt
+  /** A prompt to go on from, or how a new one starts; or `{ tasks, shared }`: a prompt for each task that rows name as their `task`, learned in mixed batches. */
+  prompt?: SoftPrompt | NewPrompt | TaskPrompts
+  /**
+   * Several prompts, trained in one pass over the same batches: each is what it would have been alone with them. `seed`, `learningRate`, `init` and `length` may
+   * differ. The result is the best of them, and `result.runs` has all.
+   */
+  runs?: readonly RunOptions[]
   /** @defaultValue 1000 */
   steps?: number
   /** @defaultValue 32 */
   batchSize?: number
+  /**
+   * Rows (of all runs) in one pass through the model: a batch goes through in parts, whose gradients are added up, so that a large one fits the memory.
+   * @defaultValue all at once; less where a GPU's memory does not hold them
+   */
+  microBatchSize?: number
   /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
   maxInputLength?: number
   /** @defaultValue 128 */
@@ -61,6 +72,15 @@ export interface TuneOptions {
   higherIsBetter?: boolean
   /** Stop after so many evaluations in a row without a better one. */
   patience?: number
+  /** Seconds after which the training stops, evaluates once more, and gives its result; `report.stopped` is then 'timeLimit'. */
+  timeLimit?: number
+  /**
+   * What happens when a loss or the prompt is no longer finite: the run rejects with TUNE_DIVERGED ('fail'); it stops, and gives its best prompt so far ('stop'); it
+   * goes on from that prompt at a tenth of the rate, up to three times ('lowerRate'). The last two also watch for a loss that keeps rising: over twice the lowest
+   * so far, and a nat above it, in two windows of steps in a row (docs/tuning.md).
+   * @defaultValue 'fail'; with `runs` 'stop' for what is not finite, and the other runs go on
+   */
+  onDivergence?: OnDivergence
   /** A file to which the run's whole state is written every `every` steps (at least: at its end), and from which `resume` goes on. */
   checkpoint?: { path: string; every?: number }
   /** Go on from the checkpoint, where its file exists; the result is then that of a run that was never interrupted. @defaultValue false */
@@ -72,15 +92,21 @@ export interface TuneOptions {
   signal?: AbortSignal
 }
 
-export interface ResolvedTune {
+export type OnDivergence = 'fail' | 'stop' | 'lowerRate'
+
+export interface ResolvedTune extends ResolvedPrompt {
   train: ExampleSource
   validation: ExampleSource | undefined
   validationSplit: number | undefined
-  prompt: SoftPrompt | undefined
-  length: number
-  init: Init
+  /** One or more; where `several` is false it is the call itself. */
+  runs: ResolvedRun[]
+  several: boolean
+  /** What all tasks share. */
+  shared: ResolvedRun | undefined
   steps: number
   batchSize: number
+  /** 0: automatic. */
+  microBatchSize: number
   maxInputLength: number
   maxTargetLength: number
   shuffle: boolean
@@ -93,6 +119,9 @@ export interface ResolvedTune {
   bestMetric: string
   higherIsBetter: boolean
   patience: number | undefined
+  timeLimit: number | undefined
+  /** Undefined: the default. */
+  onDivergence: OnDivergence | undefined
   checkpoint: { path: string; every: number } | undefined
   resume: boolean
   seed: number
@@ -107,8 +136,10 @@ const CHECKS = {
   validation: anything,
   validationSplit: number({ above: 0, below: 1 }),
   prompt: promptChoice,
+  runs: runChoices,
   steps: integer(1),
   batchSize: integer(1),
+  microBatchSize: integer(1),
   maxInputLength: integer(1),
   maxTargetLength: integer(1),
   shuffle: boolean,
@@ -122,6 +153,8 @@ const CHECKS = {
   bestMetric: text,
   higherIsBetter: boolean,
   patience: integer(1),
+  timeLimit: number({ above: 0 }),
+  onDivergence: oneOf('fail', 'stop', 'lowerRate'),
   checkpoint: checkpointChoice,
   resume: boolean,
   seed,
@@ -148,18 +181,31 @@ export function resolveTune(given: unknown): ResolvedTune {
   }
   if (options.resume && !options.checkpoint)
     throw new OptionError('OPTION_INVALID', "Option 'resume' needs 'checkpoint': { path } to go on from.")
+  const prompt = resolvePrompt(options.prompt)
+  const optimizer = options.optimizer ?? { ...base.optimizer, learningRate: options.learningRate ?? base.optimizer.learningRate }
+  const run: ResolvedRun = { ...prompt, seed: options.seed ?? 0, learningRate: optimizer.learningRate }
+  const tasks = resolveTasks(options.prompt, run)
+  if (tasks && options.runs)
+    throw new OptionError(
+      'OPTION_INVALID',
+      "Options 'runs' and 'prompt.tasks' were both given. Tune the tasks, or one of them in several runs.",
+    )
   return {
     train: options.train,
     validation: options.validation,
     validationSplit: options.validationSplit,
-    ...promptOf(options.prompt),
+    ...prompt,
+    runs: tasks?.runs ?? options.runs?.map((own) => resolveRun(own, run)) ?? [run],
+    several: tasks !== undefined || options.runs !== undefined,
+    shared: tasks?.shared,
     steps,
     batchSize: options.batchSize ?? 32,
+    microBatchSize: options.microBatchSize ?? 0,
     maxInputLength: options.maxInputLength ?? 512,
     maxTargetLength: options.maxTargetLength ?? 128,
     shuffle: options.shuffle ?? true,
     preset: options.preset ?? 'fast',
-    optimizer: options.optimizer ?? { ...base.optimizer, learningRate: options.learningRate ?? base.optimizer.learningRate },
+    optimizer,
     loss: options.loss ?? base.loss,
     dropout: options.dropout ?? base.dropout,
     evaluateEvery: options.evaluateEvery ?? Math.min(1000, Math.ceil(steps / 10)),
@@ -167,9 +213,11 @@ export function resolveTune(given: unknown): ResolvedTune {
     bestMetric,
     higherIsBetter: options.higherIsBetter ?? higherIsBetter(metrics, bestMetric),
     patience: options.patience,
+    timeLimit: options.timeLimit,
+    onDivergence: options.onDivergence,
     checkpoint: options.checkpoint && { every: steps, ...options.checkpoint },
     resume: options.resume ?? false,
-    seed: options.seed ?? 0,
+    seed: run.seed,
     task: options.task ?? taskOfSource(options.train),
     signal: options.signal,
   }
@@ -184,32 +232,6 @@ function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): s
     metrics.some((metric) => typeof metric !== 'string' || /^(cb|multirc|record)\b/.test(metric))
   if (!known) throw invalidOption('bestMetric', wanted, `one of the metrics: ${names.join(', ')}`)
   return wanted ?? (names[0] as string)
-}
-
-const DEFAULT_LENGTH = 100
-
-function promptOf(choice: SoftPrompt | NewPrompt | undefined): Pick<ResolvedTune, 'prompt' | 'length' | 'init'> {
-  if (choice instanceof SoftPrompt) return { prompt: choice, length: choice.rows, init: { prompt: choice } }
-  const init = choice?.init ?? 'vocabulary'
-  const source = typeof init === 'object' && 'prompt' in init ? init.prompt : undefined
-  return { prompt: source, length: choice?.length ?? source?.rows ?? DEFAULT_LENGTH, init }
-}
-
-function promptChoice(value: unknown, name: string): SoftPrompt | NewPrompt {
-  if (value instanceof SoftPrompt) return value
-  if (!isObject(value)) throw invalidOption(name, value, 'a SoftPrompt or { length, init }')
-  return checkOptions('tune', value, { length: integer(1), init: initChoice }, `${name}.`)
-}
-
-const INIT_ALLOWED = "'vocabulary', 'uniform', { labels: [...] }, { text: '...' } or { prompt: SoftPrompt }"
-
-function initChoice(value: unknown, name: string): Init {
-  if (value === 'vocabulary' || value === 'uniform') return value
-  if (!isObject(value) || Object.keys(value).length !== 1) throw invalidOption(name, value, INIT_ALLOWED)
-  if ('labels' in value) return { labels: strings(value.labels, `${name}.labels`) }
-  if ('text' in value) return { text: text(value.text, `${name}.text`) }
-  if (value.prompt instanceof SoftPrompt) return { prompt: value.prompt }
-  throw invalidOption(name, value, INIT_ALLOWED)
 }
 
 function checkpointChoice(value: unknown, name: string): { path: string; every?: number } {

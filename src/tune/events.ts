@@ -1,4 +1,5 @@
 import type { DataSummary } from '../dataset.js'
+import type { StopReason } from './state.js'
 
 /** A run begins: its data is read, its prompt initialised. */
 export interface StartEvent {
@@ -7,9 +8,12 @@ export interface StartEvent {
   examples: number
   /** Validation examples; 0 for none. */
   validation: number
+  /** Runs over the same batches, where the call has `runs`. Every event that is about one of them then has its index as `run`. */
+  runs?: number
+  /** Of the longest prompt. */
   promptRows: number
   dModel: number
-  /** What is learned: promptRows x dModel numbers. */
+  /** What is learned: promptRows x dModel numbers, of all runs. */
   parameters: number
   /** What stays frozen. */
   modelParameters: number
@@ -23,6 +27,7 @@ export interface StartEvent {
 /** One step is done. */
 export interface StepEvent {
   type: 'step'
+  run?: number
   /** Steps done, from 1. */
   step: number
   steps: number
@@ -31,6 +36,7 @@ export interface StepEvent {
   learningRate: number
   /** L2 norm of the prompt's gradient, of the loss as it is trained. */
   gradientNorm: number
+  /** Of all runs. */
   examplesPerSecond: number
   /** Until the last step, at the present rate. */
   secondsLeft: number
@@ -39,6 +45,7 @@ export interface StepEvent {
 /** The prompt was measured on the validation data. */
 export interface EvaluationEvent {
   type: 'evaluation'
+  run?: number
   step: number
   metrics: Record<string, number>
   /** Whether it is the best prompt so far, by the run's bestMetric. */
@@ -52,16 +59,37 @@ export interface CheckpointEvent {
   path: string
 }
 
-/** The run is over, and `result` settles. */
-export interface EndEvent {
-  type: 'end'
+/** A loss or a prompt was not finite, or the loss kept rising; see `onDivergence`. */
+export interface DivergenceEvent {
+  type: 'divergence'
+  run?: number
+  step: number
+  /** What was seen, and what to try. */
+  what: string
+  /** What the rate is multiplied by from now on; null where the run stops. */
+  rateFactor: number | null
+}
+
+/** One of several runs is over and leaves the batches; the others go on. */
+export interface RunEndEvent {
+  type: 'runEnd'
+  run: number
   step: number
   bestStep: number
-  reason: 'steps' | 'patience'
+  reason: StopReason
+}
+
+/** All is over, and `result` settles. Of several runs, it is about the best. */
+export interface EndEvent {
+  type: 'end'
+  run?: number
+  step: number
+  bestStep: number
+  reason: StopReason
 }
 
 /** What a run tells while it goes on. Every event survives JSON. */
-export type TuneEvent = StartEvent | StepEvent | EvaluationEvent | CheckpointEvent | EndEvent
+export type TuneEvent = StartEvent | StepEvent | EvaluationEvent | CheckpointEvent | DivergenceEvent | RunEndEvent | EndEvent
 
 /**
  * The last events of a run, for any number of readers. Where nobody reads, or too slowly, the oldest are dropped: a run neither waits for its readers nor

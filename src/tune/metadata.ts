@@ -1,6 +1,6 @@
 import type { DataSet } from '../dataset.js'
 import type { Frozen } from '../frozen.js'
-import type { ResolvedTune } from '../options/tune.js'
+import type { ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { textOf } from '../predict.js'
 import type { TuneReport } from './report.js'
 
@@ -8,8 +8,13 @@ import type { TuneReport } from './report.js'
 const MOST_LABELS = 64
 
 /** What a prompt's file says about it. Holds no times, so that the same run writes the same bytes. */
-export function promptMetadata(model: Frozen, options: ResolvedTune, report: TuneReport, train: DataSet): Record<string, string> {
-  const { init } = options
+export function promptMetadata(
+  model: Frozen,
+  options: ResolvedTune,
+  { init, length, task }: ResolvedRun,
+  report: TuneReport,
+  train: DataSet,
+): Record<string, string> {
   const labels = typeof init === 'object' && 'labels' in init ? init.labels : labelsOf(model, train.targets)
   const { bestStep, bestMetric, metrics } = report
   return {
@@ -17,9 +22,9 @@ export function promptMetadata(model: Frozen, options: ResolvedTune, report: Tun
     version: report.versions.softprompt,
     model: model.name,
     fingerprint: model.fingerprint,
-    rows: String(options.length),
+    rows: String(length),
     dModel: String(model.dModel),
-    ...(options.task && { task: options.task }),
+    ...((task ?? options.task) && { task: task ?? (options.task as string) }),
     ...(labels && { labels: JSON.stringify(labels) }),
     training: JSON.stringify({ ...report.options, examples: train.inputs.length, bestStep, bestMetric, validation: metrics }),
   }

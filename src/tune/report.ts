@@ -1,7 +1,8 @@
 import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
-import type { ResolvedTune } from '../options/tune.js'
-import type { TuneState } from './state.js'
+import type { Init, ResolvedRun, ResolvedTune } from '../options/tune.js'
+import type { TuneOutcome } from './outcome.js'
+import type { Divergence, RunState, StopReason, TuneState } from './state.js'
 
 /** How a run went; survives JSON. */
 export interface TuneReport {
@@ -9,14 +10,24 @@ export interface TuneReport {
   steps: number
   /** The step whose prompt is the result. */
   bestStep: number
+  /** Why it ended: all steps done, no better evaluation, the time limit, or a divergence; null for one that was cut off. */
+  stopped: StopReason | null
+  /** Moments at which a loss or the prompt was not finite, or the loss kept rising, and what to try. */
+  divergences: Divergence[]
   /** The metric that picked it; null without validation data. */
   bestMetric: string | null
   /** Of the result on the validation data; empty without. */
   metrics: Record<string, number>
   /** Every evaluation. */
   history: { step: number; metrics: Record<string, number> }[]
-  /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step. */
-  losses: { step: number; loss: number }[]
+  /** What the result got right and wrong on the validation data; null without. */
+  outcome: TuneOutcome | null
+  /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step; beside it the rate, and the gradient's L2 norm. */
+  losses: { step: number; loss: number; learningRate: number; gradientNorm: number }[]
+  /** Likewise the speed of the training, and the bytes of memory that the process held. */
+  pace: { step: number; examplesPerSecond: number; rss: number }[]
+  /** The most bytes of memory that the process has held in its life, by the system's account. */
+  peakRss: number
   /** Spent on training and evaluating, an earlier part of a resumed run included. */
   seconds: number
   /** Of the training alone. */
@@ -28,19 +39,34 @@ export interface TuneReport {
   versions: { softprompt: string; libtorch: string; node: string }
 }
 
+type PlainInit =
+  | string
+  | { uniform: readonly [number, number] }
+  | { labels: string[] }
+  | { text: string }
+  | { prompt: string }
+  | { mean: string }
+
 /** The part of a run's options that is plain data. */
 export interface TuneSettings
   extends Pick<
     ResolvedTune,
     'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'loss' | 'seed' | 'maxInputLength' | 'maxTargetLength'
   > {
-  init: string | { labels: string[] } | { text: string } | { prompt: string }
+  init: PlainInit | { shared: PlainInit; own: PlainInit }
   optimizer: Record<string, string | number>
   evaluateEvery: number
   metrics: string[]
   bestMetric: string
   patience?: number
   validationSplit?: number
+  microBatchSize?: number
+  /** Of the rows in front of all tasks' own. */
+  sharedLength?: number
+  timeLimit?: number
+  onDivergence?: string
+  /** Of the batches, where it is not `seed`. */
+  batchSeed?: number
 }
 
 /** What each update rule has beside what all have. */
@@ -50,17 +76,19 @@ const OWN_SETTINGS = {
   muon: ['momentum'],
 }
 
-export function settingsOf(options: ResolvedTune): TuneSettings {
-  const { preset, steps, batchSize, length, shuffle, dropout, loss, seed, maxInputLength, maxTargetLength } = options
-  const { evaluateEvery, bestMetric, patience, validationSplit, init } = options
+/** Those of one run of the call. */
+export function settingsOf(options: ResolvedTune, { length, init, seed, learningRate }: ResolvedRun): TuneSettings {
+  const { preset, steps, batchSize, shuffle, dropout, loss, maxInputLength, maxTargetLength } = options
+  const { evaluateEvery, bestMetric, patience, validationSplit, microBatchSize, timeLimit, onDivergence } = options
   const metrics = options.metrics.map(nameOf)
   const own = OWN_SETTINGS[options.optimizer.name]
   const foreign = Object.values(OWN_SETTINGS)
     .flat()
     .filter((name) => !own.includes(name))
-  const optimizer = Object.fromEntries(Object.entries(options.optimizer).filter(([name]) => !foreign.includes(name)))
+  const rule = { ...options.optimizer, learningRate }
+  const optimizer = Object.fromEntries(Object.entries(rule).filter(([name]) => !foreign.includes(name)))
   return {
-    ...{ preset, steps, batchSize, length, init: typeof init === 'object' && 'prompt' in init ? { prompt: 'given' } : init, shuffle },
+    ...{ preset, steps, batchSize, length, init: startOf(init, options.shared), shuffle },
     ...{
       optimizer,
       loss,
@@ -70,29 +98,53 @@ export function settingsOf(options: ResolvedTune): TuneSettings {
       bestMetric,
       ...(patience && { patience }),
       ...(validationSplit && { validationSplit }),
+      ...(microBatchSize && { microBatchSize }),
+      ...(options.shared && { sharedLength: options.shared.length }),
+      ...(timeLimit && { timeLimit }),
+      ...(onDivergence && { onDivergence }),
     },
-    ...{ maxInputLength, maxTargetLength, seed },
+    ...{ maxInputLength, maxTargetLength, seed, ...(seed !== options.seed && { batchSeed: options.seed }) },
   }
 }
 
+function startOf(own: Init, shared: ResolvedRun | undefined): TuneSettings['init'] {
+  return shared ? { shared: plainInit(shared.init), own: plainInit(own) } : plainInit(own)
+}
+
+function plainInit(init: Init): PlainInit {
+  if (typeof init !== 'object') return init
+  if ('mean' in init) return { mean: `${init.mean.length} given` }
+  return 'prompt' in init ? { prompt: 'given' } : init
+}
+
+/** Of run `index` of the call. */
 export function reportOf(
   options: ResolvedTune,
-  state: TuneState,
+  index: number,
+  whole: TuneState,
   data: DataSummary,
   versions: { softprompt: string; libtorch: string },
 ): TuneReport {
+  const run = options.runs[index] as ResolvedRun
+  const state = whole.runs[index] as RunState
   const best = data.validation === null ? undefined : state.best
+  const steps = whole.stepOf(state)
   return {
-    steps: state.step,
-    bestStep: best?.step ?? state.step,
+    steps,
+    bestStep: state.kept?.step ?? steps,
+    stopped: state.ended?.reason ?? null,
+    divergences: state.divergences,
     bestMetric: data.validation === null ? null : options.bestMetric,
     metrics: best?.metrics ?? {},
     history: state.history,
+    outcome: best?.outcome ?? null,
     losses: state.losses.points(),
-    seconds: state.seconds,
-    examplesPerSecond: state.trainingSeconds > 0 ? state.examples / state.trainingSeconds : 0,
-    options: settingsOf(options),
-    seed: options.seed,
+    pace: whole.pace.points(),
+    peakRss: process.resourceUsage().maxRSS * 1024,
+    seconds: whole.seconds,
+    examplesPerSecond: whole.trainingSeconds > 0 ? state.examples / whole.trainingSeconds : 0,
+    options: settingsOf(options, run),
+    seed: run.seed,
     data,
     versions: { ...versions, node: process.versions.node },
   }

@@ -2,10 +2,18 @@ import type { SoftPrompt } from '../prompt.js'
 import { EventLog, type TuneEvent } from './events.js'
 import type { TuneReport } from './report.js'
 
-export interface TuneResult {
+export interface RunResult {
+  /** The task that it is of, where `prompt.tasks` was given. */
+  task?: string
   /** The best prompt by the run's bestMetric where there is validation data, else the last. */
   prompt: SoftPrompt
   report: TuneReport
+}
+
+/** Of the best run: by bestMetric where there is validation data, else by the training loss of its last tenth; of equal ones the first. Of tasks, it is the first. */
+export interface TuneResult extends RunResult {
+  /** Every run, in the order of the option `runs` (or of `prompt.tasks`); one where neither was given. */
+  runs: RunResult[]
 }
 
 /** What a run does: it tells events, and stops with `signal.reason` when that aborts. */

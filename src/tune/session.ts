@@ -1,26 +1,32 @@
 import { existsSync } from 'node:fs'
-import { type DataSet, type DataSummary, type Limits, loadSet, splitSet, summarise } from '../dataset.js'
+import { TuneError } from '../errors.js'
 import type { Frozen } from '../frozen.js'
 import { type Call, finish } from '../job.js'
-import { checkMetrics, computeMetrics, type Scored } from '../metrics/index.js'
+import { computeMetrics } from '../metrics/index.js'
 import type { NativePromptRows, NativeStep, NativeTuner } from '../native.js'
-import type { ResolvedTune } from '../options/tune.js'
-import { predictTexts, references, textOf } from '../predict.js'
+import type { ResolvedRun, ResolvedTune } from '../options/tune.js'
+import { predictTexts } from '../predict.js'
 import { SoftPrompt } from '../prompt.js'
 import { tokenRows } from '../rows.js'
 import { VERSION } from '../version.js'
 import { checkWritable } from '../writable.js'
+import { capital, isWatched, nextRateFactor, risingLoss } from './divergence.js'
 import type { TuneEvent } from './events.js'
 import { nativeInit } from './init.js'
-import { labelsOf, promptMetadata } from './metadata.js'
+import { watchWindow } from './losses.js'
+import { promptMetadata } from './metadata.js'
+import { outcomeOf } from './outcome.js'
 import { RateMeter } from './rate.js'
 import { reportOf } from './report.js'
-import type { TuneResult } from './run.js'
-import { TuneState } from './state.js'
+import { bestRun } from './result.js'
+import type { RunResult, TuneResult } from './run.js'
+import { loadTuneData, type RunData, type TuneData } from './sets.js'
+import { startEvent } from './start.js'
+import { type RunState, type StopReason, TuneState } from './state.js'
 
 /**
- * One run: stretches of native steps, and between them, always at the same steps, evaluations and checkpoints. What it does next depends on its state alone,
- * so a run that resumes does what it would have done.
+ * One call of `tune`, with one or more runs over the same batches: stretches of native steps, and between them, always at the same steps, evaluations and
+ * checkpoints. What it does next depends on its state alone, so that what resumes does what it would have done.
  */
 export class TuneSession {
   #state: TuneState
@@ -29,94 +35,196 @@ export class TuneSession {
   #secondsBefore = 0
   /** The step of the last checkpoint. */
   #savedAt = 0
+  /** Aborts when the time is up. */
+  #limit: AbortSignal | undefined
+  /** What is wrong with runs that diverged in the last stretch. */
+  #diverged = new Map<number, string>()
 
   private constructor(
     private readonly model: Frozen,
     private readonly call: Call,
     private readonly options: ResolvedTune,
-    private readonly data: { train: DataSet; validation: DataSet | undefined; references: References | undefined; summary: DataSummary },
+    private readonly data: TuneData,
     private readonly tuner: NativeTuner,
     private readonly tell: (event: TuneEvent) => void,
   ) {
-    this.#state = new TuneState(options.steps)
+    this.#state = TuneState.fresh(options.runs.length, options.steps)
   }
 
-  /** Checks what can be checked before the work begins, reads the data, and makes the prompt to start from. */
+  /** Checks what can be checked before the work begins, reads the data, and makes the prompts to start from. */
   static async open(model: Frozen, call: Call, options: ResolvedTune, tell: (event: TuneEvent) => void): Promise<TuneSession> {
     call.signal?.throwIfAborted()
     if (options.checkpoint) await checkWritable(options.checkpoint.path, 'The checkpoint')
-    const init = nativeInit(model, options)
-    const limits = { maxInputLength: options.maxInputLength, maxTargetLength: options.maxTargetLength, signal: call.signal }
-    const { train, validation } = await loadSets(model, options, limits)
-    const summary = summarise(train, validation, (ids) => textOf(model, ids))
-    const references = validation && referencesOf(model, train, validation)
-    if (references) checkMetrics(options.metrics, references)
-    const { length, steps, batchSize, shuffle, dropout, seed, loss, optimizer } = options
-    const rest = { length, steps, batchSize, shuffle, dropout, seed, loss, optimizer, init }
+    const native = (run: ResolvedRun) => ({ ...run, init: nativeInit(model, run) })
+    const runs = options.runs.map(native)
+    const shared = options.shared && native(options.shared)
+    const data = await loadTuneData(model, options, call.signal)
+    const { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer } = options
+    const { inputs, targets } = data.train
+    const rest = { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer, runs, ...(shared && { shared }) }
+    const ofRows = data.runOfRow && { runOfRow: data.runOfRow }
     const tuner = await finish(call, () =>
-      model.native.tuner({ inputs: tokenRows(train.inputs), targets: tokenRows(train.targets), ...rest }),
+      model.native.tuner({ inputs: tokenRows(inputs), targets: tokenRows(targets), ...rest, ...ofRows }),
     )
-    return new TuneSession(model, call, options, { train, validation, references, summary }, tuner, tell)
+    return new TuneSession(model, call, options, data, tuner, tell)
   }
 
   async run(): Promise<TuneResult> {
     try {
-      await this.#resume()
-      this.#tellStart()
-      const reason = await this.#train()
+      await this.#begin()
+      this.tell(startEvent(this.model, this.options, this.data, this.#state.step))
+      await this.#train()
       const result = await this.#result(this.call)
-      this.tell({ type: 'end', step: this.#state.step, bestStep: result.report.bestStep, reason })
+      this.#tellEnd(result)
       return result
     } catch (error) {
       await this.#salvage(error)
       throw error
+    } finally {
+      // The model may be gone, and its locks with it.
+      if (this.options.checkpoint) await this.tuner.release().promise.catch(() => {})
     }
   }
 
-  async #train(): Promise<'steps' | 'patience'> {
-    const { steps, evaluateEvery, checkpoint, patience } = this.options
+  async #begin(): Promise<void> {
+    const { checkpoint, resume, steps, timeLimit } = this.options
+    if (checkpoint) await finish(this.call, () => this.tuner.claim(checkpoint.path))
+    if (timeLimit !== undefined) this.#limit = AbortSignal.timeout(1000 * timeLimit)
+    if (!resume || !checkpoint || !existsSync(checkpoint.path)) {
+      if (isWatched(this.options)) for (const run of this.#active()) await this.#keepSafe(run)
+      return
+    }
+    const notes = await finish(this.call, () => this.tuner.restore(checkpoint.path))
+    this.#state = TuneState.fromNotes(notes, steps, checkpoint.path)
+    this.#savedAt = this.#state.step
+    this.#secondsBefore = this.#state.seconds
+  }
+
+  async #train(): Promise<void> {
+    const { checkpoint, onDivergence } = this.options
     while (true) {
       const { step } = this.#state
-      if (this.#evaluationDue()) await this.#evaluate()
-      const over = step >= steps || (patience !== undefined && this.#state.worse >= patience)
+      for (const run of this.#active()) await this.#between(run)
+      const over = this.#active().length === 0
       if (checkpoint && step > 0 && (over || step % checkpoint.every === 0) && this.#savedAt !== step) await this.#save(this.call)
-      if (over) return step >= steps ? 'steps' : 'patience'
-      const evaluation = this.data.validation ? nextMultiple(step, evaluateEvery) : steps
-      await this.#steps(Math.min(steps, evaluation, checkpoint ? nextMultiple(step, checkpoint.every) : steps) - step)
+      if (over) break
+      await this.#steps(this.#nextStop() - step)
     }
+    const diverged = this.#state.runs.every(({ ended }) => ended?.reason === 'diverged')
+    if (diverged && onDivergence === undefined) throw new TuneError('TUNE_DIVERGED', this.#state.runs[0]!.divergences.at(-1)!.what)
   }
 
-  #evaluationDue(): boolean {
-    const { step, evaluatedAt } = this.#state
-    const due = step > 0 && (step % this.options.evaluateEvery === 0 || step === this.options.steps)
-    return this.data.validation !== undefined && due && evaluatedAt !== step
+  /** The indices of the runs that go on. */
+  #active(): number[] {
+    return this.#state.runs.flatMap(({ ended }, run) => (ended ? [] : [run]))
+  }
+
+  /** What a run does between two stretches. */
+  async #between(run: number): Promise<void> {
+    const { steps, patience } = this.options
+    const { step } = this.#state
+    const state = this.#state.runs[run] as RunState
+    await this.#lookAtLosses(run)
+    if (state.ended) return
+    if (this.#evaluationDue(state)) await this.#evaluate(run)
+    if (step >= steps) this.#end(run, 'steps')
+    else if (patience !== undefined && state.worse >= patience) this.#end(run, 'patience')
+    else if (this.#limit?.aborted) this.#end(run, 'timeLimit')
+  }
+
+  #end(run: number, reason: StopReason): void {
+    const { step, runs } = this.#state
+    const state = runs[run] as RunState
+    state.ended = { step, reason }
+    if (this.options.several) this.tell({ type: 'runEnd', run, step, bestStep: state.best?.step ?? step, reason })
+  }
+
+  #nextStop(): number {
+    const { steps, evaluateEvery, checkpoint } = this.options
+    const { step } = this.#state
+    const every = [this.data.validation && evaluateEvery, checkpoint?.every, isWatched(this.options) ? watchWindow(steps) : undefined]
+    return Math.min(steps, ...every.map((count) => (count === undefined ? steps : nextMultiple(step, count))))
+  }
+
+  async #lookAtLosses(run: number): Promise<void> {
+    const state = this.#state.runs[run] as RunState
+    const { step } = this.#state
+    const what = this.#diverged.get(run)
+    this.#diverged.delete(run)
+    if (what !== undefined) return this.#setBack(run, what)
+    if (!isWatched(this.options) || step % watchWindow(this.options.steps) !== 0 || state.watch.count === 0) return
+    const { mean, isLowest, isRising } = state.watch.close()
+    const rate = state.rateFactor * this.options.runs[run]!.learningRate
+    if (isLowest) await this.#keepSafe(run)
+    if (isRising) await this.#setBack(run, risingLoss(mean, state.watch.lowest as number, step, rate))
+  }
+
+  async #keepSafe(run: number): Promise<void> {
+    const prompt = await finish(this.call, () => this.tuner.prompt(run))
+    this.#state.runs[run]!.safe = { step: this.#state.step, prompt }
+  }
+
+  /** The run diverged: it goes on from its best prompt at a lower rate, or it stops, as the options say. */
+  async #setBack(run: number, what: string): Promise<void> {
+    const state = this.#state.runs[run] as RunState
+    const { step } = this.#state
+    const rateFactor = nextRateFactor(this.options, state, what)
+    state.divergences.push({ step, what: capital(what), rateFactor })
+    this.tell({ type: 'divergence', ...this.#named(run), step, what: capital(what), rateFactor })
+    if (rateFactor === null) return this.#end(run, 'diverged')
+    state.rateFactor = rateFactor
+    state.watch.forget()
+    const { prompt } = (state.best ?? state.safe) as { prompt: NativePromptRows }
+    await finish(this.call, () => this.tuner.reset(run, prompt))
   }
 
   async #steps(count: number): Promise<void> {
+    const active = this.#active().map((run) => ({ run, rateFactor: this.#state.runs[run]!.rateFactor }))
+    const signals = [this.call.signal, this.#limit].filter((signal) => signal !== undefined)
+    const call: Call = { site: this.call.site, signal: signals.length > 0 ? AbortSignal.any(signals) : undefined }
     this.#rate.start()
-    await finish(this.call, () => this.tuner.run(count, (steps) => this.#tellSteps(steps)))
-  }
-
-  #tellSteps(done: NativeStep[]): void {
-    const examples = done.reduce((sum, { examples }) => sum + examples, 0)
-    this.#state.trainingSeconds += this.#rate.add(done.length, examples)
-    for (const native of done) {
-      this.#state.add(native)
-      const { step, loss, learningRate, gradientNorm } = native
-      const { steps } = this.options
-      const pace = { examplesPerSecond: this.#rate.examplesPerSecond, secondsLeft: this.#rate.secondsFor(steps - step) }
-      this.tell({ type: 'step', step, steps, loss, learningRate, gradientNorm, ...pace })
+    try {
+      await finish(call, () => this.tuner.run(count, active, (steps) => this.#tellSteps(steps)))
+    } catch (error) {
+      if (!this.#limit?.aborted || this.call.signal?.aborted) throw error
     }
   }
 
-  async #evaluate(): Promise<void> {
+  #tellSteps(done: NativeStep[]): void {
+    const before = this.#state.step
+    const taken = done.filter(({ diverged }) => diverged === undefined)
+    for (const { run, diverged } of done) if (diverged !== undefined) this.#diverged.set(run, diverged)
+    const examples = taken.reduce((sum, { examples }) => sum + examples, 0)
+    this.#state.trainingSeconds += this.#rate.add((taken.at(-1)?.step ?? before) - before, examples)
+    const { examplesPerSecond } = this.#rate
+    const pace = { examplesPerSecond, rss: process.memoryUsage.rss() }
+    for (const step of new Set(taken.map(({ step }) => step))) this.#state.pace.add(step, pace)
+    for (const native of taken) {
+      this.#state.add(native)
+      if (native.examples === 0) continue
+      const { run, step, loss, learningRate, gradientNorm } = native
+      const { steps } = this.options
+      const secondsLeft = this.#rate.secondsFor(steps - step)
+      this.tell({ type: 'step', ...this.#named(run), step, steps, loss, learningRate, gradientNorm, examplesPerSecond, secondsLeft })
+    }
+  }
+
+  #evaluationDue({ evaluatedAt }: RunState): boolean {
+    const { step } = this.#state
+    const due = step % this.options.evaluateEvery === 0 || step === this.options.steps || this.#limit?.aborted
+    return this.data.validation !== undefined && step > 0 && due === true && evaluatedAt !== step
+  }
+
+  async #evaluate(run: number): Promise<void> {
     const { model, call, options } = this
-    const set = this.data.validation as DataSet
-    const rows = await finish(call, () => this.tuner.prompt())
-    const predictions = await predictTexts(model, call, set, toPrompt(rows))
-    const metrics = await computeMetrics(options.metrics, { ...(this.data.references as References), predictions })
-    const best = this.#state.evaluated(metrics, options, rows)
-    this.tell({ type: 'evaluation', step: this.#state.step, metrics, best })
+    const { step } = this.#state
+    const { validation, references } = this.data.runs[run] as Required<RunData>
+    const rows = await finish(call, () => this.tuner.prompt(run))
+    const predictions = await predictTexts(model, call, validation!, toPrompt(rows))
+    const scored = { ...references!, predictions }
+    const metrics = await computeMetrics(options.metrics, scored)
+    const best = this.#state.runs[run]!.evaluated({ step, metrics, prompt: rows, outcome: outcomeOf(scored) }, options)
+    this.tell({ type: 'evaluation', ...this.#named(run), step, metrics, best })
   }
 
   async #save(call: Call): Promise<void> {
@@ -127,42 +235,38 @@ export class TuneSession {
     this.tell({ type: 'checkpoint', step: this.#state.step, path })
   }
 
-  async #resume(): Promise<void> {
-    const { checkpoint, resume, steps } = this.options
-    if (!resume || !checkpoint || !existsSync(checkpoint.path)) return
-    const notes = await finish(this.call, () => this.tuner.restore(checkpoint.path))
-    this.#state = TuneState.fromNotes(notes, steps, checkpoint.path)
-    this.#savedAt = this.#state.step
-    this.#secondsBefore = this.#state.seconds
-  }
-
   #seconds(): number {
     return this.#secondsBefore + (performance.now() - this.#started) / 1000
   }
 
   async #result(call: Call): Promise<TuneResult> {
-    const { model, options } = this
     this.#state.seconds = this.#seconds()
-    const rows: NativePromptRows = this.#state.best?.prompt ?? (await finish(call, () => this.tuner.prompt()))
-    const report = reportOf(options, this.#state, this.data.summary, { softprompt: VERSION, libtorch: model.libtorch })
-    const metadata = promptMetadata(model, options, report, this.data.train)
-    return { prompt: toPrompt(rows, metadata), report }
+    const runs: RunResult[] = []
+    for (const run of this.options.runs.keys()) runs.push(await this.#runResult(call, run))
+    // Metrics of different tasks say nothing about which is better.
+    const best = this.data.runOfRow ? 0 : bestRun(runs, this.options)
+    return { ...(runs[best] as RunResult), runs }
   }
 
-  #tellStart(): void {
+  async #runResult(call: Call, run: number): Promise<RunResult> {
     const { model, options, data } = this
-    this.tell({
-      type: 'start',
-      examples: data.train.inputs.length,
-      validation: data.validation?.inputs.length ?? 0,
-      promptRows: options.length,
-      dModel: model.dModel,
-      parameters: options.length * model.dModel,
-      modelParameters: model.native.info.parameterCount,
-      steps: options.steps,
-      resumedFrom: this.#state.step,
-      data: data.summary,
-    })
+    const own = options.runs[run]!
+    const kept = this.#state.runs[run]!.kept
+    const rows = kept?.prompt ?? (await finish(call, () => this.tuner.prompt(run)))
+    const report = reportOf(options, run, this.#state, data.summary, { softprompt: VERSION, libtorch: model.libtorch })
+    const metadata = promptMetadata(model, options, { ...own, length: rows.rows }, report, data.runs[run]!.train)
+    return { ...(own.task !== undefined && { task: own.task }), prompt: toPrompt(rows, metadata), report }
+  }
+
+  /** An event names its run where there are several. */
+  #named(run: number): { run?: number } {
+    return this.options.several ? { run } : {}
+  }
+
+  #tellEnd({ report, runs }: TuneResult): void {
+    const { steps: step, bestStep } = report
+    const run = runs.findIndex((one) => one.report === report)
+    this.tell({ type: 'end', ...this.#named(run), step, bestStep, reason: report.stopped as StopReason })
   }
 
   // What was learned before an abort or a failure is not lost. The failure that ended the run stays the one to tell, so those in here are not.
@@ -175,23 +279,6 @@ export class TuneSession {
       Object.defineProperty(error, 'partial', { value: await this.#result(call), configurable: true, writable: true })
     } catch {}
   }
-}
-
-type References = Omit<Scored, 'predictions'>
-
-async function loadSets(
-  model: Frozen,
-  options: ResolvedTune,
-  limits: Limits,
-): Promise<{ train: DataSet; validation: DataSet | undefined }> {
-  const train = await loadSet(model, options.train, limits)
-  if (options.validationSplit !== undefined) return splitSet(train, options.validationSplit, options.seed)
-  return { train, validation: options.validation === undefined ? undefined : await loadSet(model, options.validation, limits) }
-}
-
-function referencesOf(model: Frozen, train: DataSet, validation: DataSet): References {
-  const labels = labelsOf(model, [...train.targets, ...validation.targets])
-  return references(model, validation, labels)
 }
 
 function toPrompt({ data, rows, dModel }: NativePromptRows, metadata: Record<string, string> = {}): SoftPrompt {

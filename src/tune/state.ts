@@ -1,10 +1,14 @@
 import { CheckpointError, OptionError } from '../errors.js'
 import type { NativePromptRows, NativeStep } from '../native.js'
+import { Curve } from './curve.js'
+import { LossWatch } from './losses.js'
+import type { TuneOutcome } from './outcome.js'
 
 export interface Best {
   step: number
   metrics: Record<string, number>
   prompt: NativePromptRows
+  outcome: TuneOutcome
 }
 
 /** How evaluations are compared. */
@@ -13,59 +17,130 @@ export interface Ranking {
   higherIsBetter: boolean
 }
 
-/** What a run knows beside the tuner's own state. It travels in the checkpoint's notes, so that a resumed run ends as if never interrupted. */
-export class TuneState {
-  step = 0
+/** Why a run is over. */
+export type StopReason = 'steps' | 'patience' | 'timeLimit' | 'diverged'
+
+/** A moment at which a run's loss was not finite, or kept rising. */
+export interface Divergence {
+  step: number
+  /** What was seen, and what to try. */
+  what: string
+  /** What the rate was multiplied by from then on; null where the run stopped. */
+  rateFactor: number | null
+}
+
+/** What is known of one run beside the tuner's own state. */
+export class RunState {
   /** The step of the last evaluation; 0 for none. */
   evaluatedAt = 0
   best: Best | undefined
   /** Evaluations in a row that were no better than the best. */
   worse = 0
   history: { step: number; metrics: Record<string, number> }[] = []
-  losses: LossCurve
+  losses: Curve<'loss' | 'learningRate' | 'gradientNorm'>
   examples = 0
-  trainingSeconds = 0
-  seconds = 0
+  /** Set when it is over. */
+  ended: { step: number; reason: StopReason } | undefined
+  rateFactor = 1
+  divergences: Divergence[] = []
+  watch = new LossWatch()
+  /** The prompt behind the lowest losses, where they are watched. */
+  safe: { step: number; prompt: NativePromptRows } | undefined
 
   constructor(steps: number) {
-    this.losses = new LossCurve(steps)
+    this.losses = new Curve(steps)
   }
 
-  add(step: NativeStep): void {
-    this.step = step.step
-    this.examples += step.examples
-    this.losses.add(step)
+  /** The prompt that the run gives whatever it does now; undefined: its last one. */
+  get kept(): { step: number; prompt: NativePromptRows } | undefined {
+    return this.best ?? (this.ended?.reason === 'diverged' ? this.safe : undefined)
+  }
+
+  add({ step, examples, loss, learningRate, gradientNorm }: NativeStep): void {
+    this.examples += examples
+    this.losses.add(step, { loss, learningRate, gradientNorm })
+    this.watch.add(loss)
   }
 
   /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
-  evaluated(metrics: Record<string, number>, { bestMetric: metric, higherIsBetter }: Ranking, prompt: NativePromptRows): boolean {
+  evaluated(evaluation: Best, { bestMetric: metric, higherIsBetter }: Ranking): boolean {
+    const { step, metrics } = evaluation
     if (typeof metrics[metric] !== 'number') {
       const names = Object.keys(metrics).join(', ')
       throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)
     }
-    this.evaluatedAt = this.step
-    this.history.push({ step: this.step, metrics })
+    this.evaluatedAt = step
+    this.history.push({ step, metrics })
     const gain = this.best === undefined ? 1 : (metrics[metric] as number) - (this.best.metrics[metric] as number)
     const better = higherIsBetter ? gain > 0 : this.best === undefined || gain < 0
     this.worse = better ? 0 : this.worse + 1
-    if (better) this.best = { step: this.step, metrics, prompt }
+    if (better) this.best = evaluation
     return better
   }
 
+  toJSON() {
+    const { evaluatedAt, worse, history, losses, examples, ended, rateFactor, divergences, watch } = this
+    const [best, safe] = [packed(this.best), packed(this.safe)]
+    return { evaluatedAt, best, worse, history, losses, examples, ended, rateFactor, divergences, watch, safe }
+  }
+
+  static fromJSON(saved: ReturnType<RunState['toJSON']>, steps: number): RunState {
+    const state = new RunState(steps)
+    const { evaluatedAt, worse, history, examples, ended, rateFactor, divergences } = saved
+    Object.assign(state, { evaluatedAt, worse, history, examples, ended, rateFactor, divergences })
+    state.best = unpacked(saved.best)
+    state.safe = unpacked(saved.safe)
+    state.losses.restore(saved.losses as unknown as ReturnType<RunState['losses']['toJSON']>)
+    Object.assign(state.watch, saved.watch)
+    return state
+  }
+}
+
+/** What the runs of a call know beside the tuner's own state. It travels in the checkpoint's notes, so that what resumes ends as if never interrupted. */
+export class TuneState {
+  step = 0
+  trainingSeconds = 0
+  seconds = 0
+
+  /** Bytes of `rss`: what the process holds in memory. */
+  readonly pace: Curve<'examplesPerSecond' | 'rss'>
+
+  constructor(
+    readonly runs: RunState[],
+    steps: number,
+  ) {
+    this.pace = new Curve(steps)
+  }
+
+  static fresh(count: number, steps: number): TuneState {
+    const runs = Array.from({ length: count }, () => new RunState(steps))
+    return new TuneState(runs, steps)
+  }
+
+  /** A step of a run that was taken, or passed over where the batch had none of its rows. */
+  add(step: NativeStep): void {
+    this.step = step.step
+    if (step.examples > 0) this.runs[step.run]!.add(step)
+  }
+
+  /** Steps that a run has done. */
+  stepOf(run: RunState): number {
+    return run.ended?.step ?? this.step
+  }
+
   toNotes(): string {
-    const { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds } = this
-    const best = this.best && { ...this.best, prompt: { ...this.best.prompt, data: toBase64(this.best.prompt.data) } }
-    return JSON.stringify({ step, evaluatedAt, best, worse, history, losses: this.losses, examples, trainingSeconds, seconds })
+    return JSON.stringify(this)
   }
 
   static fromNotes(notes: string, steps: number, path: string): TuneState {
     try {
-      const saved = JSON.parse(notes)
-      const state = new TuneState(steps)
-      const { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds } = saved
-      Object.assign(state, { step, evaluatedAt, worse, history, examples, trainingSeconds, seconds })
-      if (saved.best) state.best = { ...saved.best, prompt: { ...saved.best.prompt, data: fromBase64(saved.best.prompt.data) } }
-      state.losses.restore(saved.losses)
+      const { step, trainingSeconds, seconds, runs, pace } = JSON.parse(notes)
+      const restored = runs.map((run: ReturnType<RunState['toJSON']>) => RunState.fromJSON(run, steps))
+      const state = new TuneState(restored, steps)
+      state.pace.restore(pace)
+      Object.assign(state, { step, trainingSeconds, seconds })
+      // Runs that went on to the last may go on from there: with more steps, time or patience than before.
+      for (const run of state.runs) if (run.ended?.step === step && run.ended?.reason !== 'diverged') run.ended = undefined
       return state
     } catch (cause) {
       throw new CheckpointError(
@@ -77,47 +152,12 @@ export class TuneState {
   }
 }
 
-/** The losses of a run in at most `POINTS` means of neighbouring steps. */
-class LossCurve {
-  static readonly POINTS = 500
-  readonly #stride: number
-  #points: { step: number; loss: number }[] = []
-  #sum = 0
-  #count = 0
-  #step = 0
+function packed<T extends { prompt: NativePromptRows }>(kept: T | undefined) {
+  return kept && { ...kept, prompt: { ...kept.prompt, data: toBase64(kept.prompt.data) } }
+}
 
-  constructor(steps: number) {
-    this.#stride = Math.ceil(steps / LossCurve.POINTS)
-  }
-
-  add({ step, loss }: { step: number; loss: number }): void {
-    this.#sum += loss
-    this.#count += 1
-    this.#step = step
-    if (step % this.#stride !== 0) return
-    this.#points.push(this.#mean())
-    this.#sum = 0
-    this.#count = 0
-  }
-
-  points(): { step: number; loss: number }[] {
-    return this.#count > 0 ? [...this.#points, this.#mean()] : [...this.#points]
-  }
-
-  #mean(): { step: number; loss: number } {
-    return { step: this.#step, loss: this.#sum / this.#count }
-  }
-
-  toJSON() {
-    return { points: this.#points, sum: this.#sum, count: this.#count, step: this.#step }
-  }
-
-  restore(saved: ReturnType<LossCurve['toJSON']>): void {
-    this.#points = saved.points
-    this.#sum = saved.sum
-    this.#count = saved.count
-    this.#step = saved.step
-  }
+function unpacked<T extends { prompt: { data: string; rows: number; dModel: number } }>(kept: T | undefined) {
+  return kept && { ...kept, prompt: { ...kept.prompt, data: fromBase64(kept.prompt.data) } }
 }
 
 function toBase64(data: Float32Array): string {

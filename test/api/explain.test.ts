@@ -45,6 +45,23 @@ test('against another prompt, row by row', async () => {
   expect(rows[1]!.drift).toBeUndefined()
 })
 
+test('two prompts as wholes: by their mean rows, and over all pairs of rows', async () => {
+  const prompt = wavyPrompt(3, 48)
+  const other = SoftPrompt.fromArray(prompt.data.map((value, i) => value + Math.cos(3 * i)).subarray(0, 96), { rows: 2, dModel: 48 })
+  const row = (of: SoftPrompt, i: number) => of.data.subarray(i * 48, (i + 1) * 48)
+  const cosine = (a: Float32Array, b: Float32Array) =>
+    a.reduce((sum, value, i) => sum + value * b[i]!, 0) / Math.hypot(...a) / Math.hypot(...b)
+  const mean = (of: SoftPrompt) =>
+    row(of, 0).map((_, i) => Array.from({ length: of.rows }, (_, j) => row(of, j)[i]!).reduce((a, b) => a + b) / of.rows)
+  const pairs = [0, 1, 2].flatMap((i) => [0, 1].map((j) => cosine(row(prompt, i), row(other, j))))
+  const { similarity } = await t5.explain(prompt, { against: other })
+  expect(similarity!.averageTokens).toBeCloseTo(cosine(mean(prompt), mean(other)), 5)
+  expect(similarity!.perToken).toBeCloseTo(pairs.reduce((a, b) => a + b) / 6, 5)
+  const turned = SoftPrompt.fromArray(Float32Array.from([...row(prompt, 2), ...row(prompt, 0), ...row(prompt, 1)]), { rows: 3, dModel: 48 })
+  expect((await t5.explain(prompt, { against: turned })).similarity!.averageTokens).toBeCloseTo(1, 5)
+  expect((await t5.explain(prompt)).similarity).toBeUndefined()
+})
+
 test("a row's effect is the log-probability lost without it", async () => {
   const prompt = wavyPrompt(2, 48)
   const examples = TINY_EXAMPLES.slice(0, 3)

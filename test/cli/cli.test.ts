@@ -97,9 +97,20 @@ describe('tune', () => {
     const report = join(folder, 'report.html')
     expect(await cli(tune(join(folder, 'r.npy'), '--validation', data, '--report', report))).toMatchObject({ code: 0 })
     const page = readFileSync(report, 'utf8')
-    expect(page).toContain('<polyline')
+    expect(page).toContain('<path class="curve')
+    expect(page).toContain('nearest tokens')
     expect(page).toContain('Validation accuracy')
     expect(page).not.toMatch(/src=|href=|https?:/)
+  })
+
+  test('--report writes the numbers alone to a .json, and no other kind of file', async () => {
+    const [out, report] = [join(folder, 'r.safetensors'), join(folder, 'report.json')]
+    expect(await cli(tune(out, '--validation', data, '--report', report))).toMatchObject({ code: 0 })
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({
+      report: { steps: 4, outcome: { examples: 6 } },
+      explanation: { from: 'start' },
+    })
+    expect(await cli(tune(join(folder, 'never.npy'), '--report', 'report.pdf'))).toMatchObject({ code: 2 })
   })
 
   test('--checkpoint and --resume end where an uninterrupted run does', async () => {
@@ -124,7 +135,9 @@ describe('tune', () => {
 
   test('Ctrl-C keeps the prompt and ends with code 130', async () => {
     const out = join(folder, 'interrupted.safetensors')
-    const child = start(['tune', ...tiny, '--train', data, '--out', out, '--steps', '10000000', '--length', '3', '--json'])
+    const report = join(folder, 'interrupted.json')
+    const flags = ['--steps', '10000000', '--length', '3', '--report', report, '--json']
+    const child = start(['tune', ...tiny, '--train', data, '--out', out, ...flags])
     const end = finished(child)
     await new Promise<void>((resolve) => {
       child.stdout.on('data', (text: string) => text.includes('"step":3,') && resolve())
@@ -134,7 +147,9 @@ describe('tune', () => {
     expect(code).toBe(130)
     expect(stderr).toContain(out)
     expect(stderr).toContain('Interrupted.')
-    expect(JSON.parse((await SoftPrompt.load(out)).metadata.training!).bestStep).toBeGreaterThanOrEqual(3)
+    const { bestStep } = JSON.parse((await SoftPrompt.load(out)).metadata.training!)
+    expect(bestStep).toBeGreaterThanOrEqual(3)
+    expect(JSON.parse(readFileSync(report, 'utf8'))).toMatchObject({ report: { bestStep }, explanation: { from: 'start' } })
   })
 })
 

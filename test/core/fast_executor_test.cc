@@ -5,8 +5,6 @@
 #include <ATen/ops/where.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <cstdlib>
-
 #include "check.h"
 #include "core/runtime/random.h"
 #include "core/train/dropout.h"
@@ -23,10 +21,7 @@ namespace {
 constexpr const char* kFamilies[] = {"t5-v1.0", "t5-v1.1"};
 
 softprompt::LoadedModel plain(const std::string& family, const std::string& dtype) {
-  setenv("SOFTPROMPT_PLAIN", "1", 1);
-  softprompt::LoadedModel model = fixture::load(fixture::folder(family), dtype);
-  unsetenv("SOFTPROMPT_PLAIN");
-  return model;
+  return fixture::loadPlain(fixture::folder(family), dtype);
 }
 
 struct Outcome {

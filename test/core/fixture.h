@@ -7,6 +7,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 
+#include <cstdlib>
 #include <map>
 #include <string>
 
@@ -28,6 +29,14 @@ inline softprompt::LoadedModel load(const std::string& path, const std::string& 
   options.device = "cpu";
   options.dtype = dtype;
   return softprompt::loadModel(options, never);
+}
+
+// With the plain executor.
+inline softprompt::LoadedModel loadPlain(const std::string& path, const std::string& dtype = "float32") {
+  setenv("SOFTPROMPT_PLAIN", "1", 1);
+  softprompt::LoadedModel model = load(path, dtype);
+  unsetenv("SOFTPROMPT_PLAIN");
+  return model;
 }
 
 inline constexpr const char* kFamilies[] = {"t5-v1.0", "t5-v1.1", "flan-t5", "mt5",      "byt5",

@@ -58,7 +58,12 @@ TEST(random_uniform_tensor) {
 }
 
 TEST(dropout_depends_on_seed_step_site_and_row) {
-  const StepDropout dropout(0.1, 3, 17);
+  const auto dropoutOf = [](uint64_t seed, int64_t step, int64_t first = 0) {
+    std::vector<DropoutRow> rows;
+    for (int64_t place = first; place < 32; ++place) rows.push_back({seed, place});
+    return StepDropout(0.1, step, rows);
+  };
+  const StepDropout dropout = dropoutOf(3, 17);
   const at::Tensor mask = dropout.mask(4, {32, 1, 200});
   const at::Tensor kept = mask.ne(0);
   CHECK_CLOSE(mask, kept.to(at::kFloat).mul(1 / 0.9), 1e-6);
@@ -67,6 +72,11 @@ TEST(dropout_depends_on_seed_step_site_and_row) {
   CHECK(mask.slice(0, 0, 5).equal(dropout.mask(4, {5, 1, 200})));  // a row's mask does not depend on the others
   CHECK(!mask[0].equal(mask[1]));
   CHECK(!mask.equal(dropout.mask(5, {32, 1, 200})));
-  CHECK(!mask.equal(StepDropout(0.1, 3, 18).mask(4, {32, 1, 200})));
-  CHECK(!mask.equal(StepDropout(0.1, 4, 17).mask(4, {32, 1, 200})));
+  CHECK(!mask.equal(dropoutOf(3, 18).mask(4, {32, 1, 200})));
+  CHECK(!mask.equal(dropoutOf(4, 17).mask(4, {32, 1, 200})));
+  // Neither where a row stands nor how far the batch is padded changes its mask.
+  CHECK(mask.slice(0, 20, 32).equal(dropoutOf(3, 17, 20).mask(4, {12, 1, 200})));
+  const at::Tensor heads = dropout.mask(4, {32, 3, 50, 1});
+  CHECK(heads.slice(2, 0, 41).equal(dropout.mask(4, {32, 3, 41, 1})));
+  CHECK(!heads.select(1, 0).equal(heads.select(1, 1)));
 }

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "check.h"
+#include "one_run.h"
 #include "toy_model.h"
 
 using namespace softprompt;
@@ -35,8 +36,8 @@ TuneOptions someOptions() {
   return options;
 }
 
-Tuner someTuner(ToyModel& model, const TuneOptions& options = someOptions()) {
-  return Tuner(model, someData(), somePrompt(), options);
+OneRun someTuner(ToyModel& model, const TuneOptions& options = someOptions()) {
+  return OneRun(model, someData(), somePrompt(), options);
 }
 
 std::string messageOf(const std::function<void()>& action) {
@@ -67,7 +68,7 @@ TEST(tuner_learns) {
   TuneOptions options = someOptions();
   options.batchSize = 5;
   options.dropout = 0;
-  Tuner tuner = someTuner(model, options);
+  OneRun tuner = someTuner(model, options);
   NeverYields never;
   const StepResult first = tuner.step(never);
   StepResult last;
@@ -83,7 +84,7 @@ TEST(tuner_reports_what_a_step_saw) {
   TuneOptions options = someOptions();
   options.batchSize = 5;
   options.shuffle = false;
-  Tuner tuner = someTuner(model, options);
+  OneRun tuner = someTuner(model, options);
   NeverYields never;
   const StepResult result = tuner.step(never);
   CHECK_EQ(result.inputTokens, 11);
@@ -106,7 +107,7 @@ TEST(tuner_changes_nothing_but_the_prompt) {
   ToyModel model;
   std::vector<at::Tensor> before;
   for (const auto& [_, tensor] : model.parameters()) before.push_back(tensor.clone());
-  Tuner tuner = someTuner(model);
+  OneRun tuner = someTuner(model);
   NeverYields never;
   for (int i = 0; i < 5; ++i) tuner.step(never);
   CHECK(!tuner.prompt().equal(somePrompt()));
@@ -118,8 +119,8 @@ TEST(tuner_changes_nothing_but_the_prompt) {
 
 TEST(tuner_reruns_to_the_bit_with_other_work_between_layers) {
   ToyModel model;
-  Tuner alone = someTuner(model), busy = someTuner(model);
-  Tuner other(model, someData(), somePrompt(), TuneOptions());
+  OneRun alone = someTuner(model), busy = someTuner(model);
+  OneRun other(model, someData(), somePrompt(), TuneOptions());
   NeverYields never;
   for (int i = 0; i < 8; ++i) {
     ActsAt between(i % 2, [&] { other.step(never); });
@@ -129,14 +130,14 @@ TEST(tuner_reruns_to_the_bit_with_other_work_between_layers) {
   CHECK(alone.prompt().equal(busy.prompt()));
   TuneOptions reseeded = someOptions();
   reseeded.seed = 1;
-  Tuner different = someTuner(model, reseeded);
+  OneRun different = someTuner(model, reseeded);
   for (int i = 0; i < 8; ++i) different.step(never);
   CHECK(!alone.prompt().equal(different.prompt()));
 }
 
 TEST(tuner_cancelled_keeps_the_state_of_the_step_before) {
   ToyModel model;
-  Tuner tuner = someTuner(model), untouched = someTuner(model);
+  OneRun tuner = someTuner(model), untouched = someTuner(model);
   NeverYields never;
   tuner.step(never);
   untouched.step(never);
@@ -166,7 +167,7 @@ TEST(tuner_restored_is_never_interrupted) {
   for (const OptimizerOptions& optimizer : {someOptions().optimizer, adamw, muon}) {
     TuneOptions options = someOptions();
     options.optimizer = optimizer;
-    Tuner whole = someTuner(model, options), first = someTuner(model, options), second = someTuner(model, options);
+    OneRun whole = someTuner(model, options), first = someTuner(model, options), second = someTuner(model, options);
     NeverYields never;
     for (int i = 0; i < 9; ++i) whole.step(never);
     for (int i = 0; i < 4; ++i) first.step(never);
@@ -183,14 +184,14 @@ TEST(tuner_refuses_another_runs_checkpoint) {
   ToyModel model;
   const TemporaryFile file("mismatch.safetensors");
   NeverYields never;
-  Tuner saved = someTuner(model);
+  OneRun saved = someTuner(model);
   saved.step(never);
   saved.save(file.path(), "{}");
 
   const auto refused = [&](const std::function<void(TuneOptions&)>& change, const std::string& named) {
     TuneOptions options = someOptions();
     change(options);
-    Tuner tuner = someTuner(model, options);
+    OneRun tuner = someTuner(model, options);
     CHECK_THROWS(tuner.restore(file.path()), "CHECKPOINT_MISMATCH");
     CHECK(messageOf([&] { tuner.restore(file.path()); }).find(named) != std::string::npos);
     CHECK_EQ(tuner.stepsDone(), 0);
@@ -205,14 +206,14 @@ TEST(tuner_refuses_another_runs_checkpoint) {
 
   TrainingSet otherData = someData();
   otherData.inputs.ids[0] = 4;
-  Tuner otherSet(model, otherData, somePrompt(), someOptions());
+  OneRun otherSet(model, otherData, somePrompt(), someOptions());
   CHECK_THROWS(otherSet.restore(file.path()), "CHECKPOINT_MISMATCH");
-  Tuner otherLength(model, someData(), somePrompt().slice(0, 0, 3), someOptions());
+  OneRun otherLength(model, someData(), somePrompt().slice(0, 0, 3), someOptions());
   CHECK_THROWS(otherLength.restore(file.path()), "CHECKPOINT_MISMATCH");
 
   TuneOptions longer = someOptions();
   longer.steps = 20;  // a constant rate does not depend on it
-  Tuner goesOn = someTuner(model, longer);
+  OneRun goesOn = someTuner(model, longer);
   goesOn.restore(file.path());
   CHECK_EQ(goesOn.stepsDone(), 1);
 }
@@ -220,7 +221,7 @@ TEST(tuner_refuses_another_runs_checkpoint) {
 TEST(tuner_refuses_a_broken_checkpoint) {
   ToyModel model;
   const TemporaryFile file("broken.safetensors");
-  Tuner tuner = someTuner(model);
+  OneRun tuner = someTuner(model);
   tuner.save(file.path(), "{}");
   std::filesystem::resize_file(file.path(), std::filesystem::file_size(file.path()) - 4);
   CHECK_THROWS(tuner.restore(file.path()), "CHECKPOINT_INVALID");
@@ -231,10 +232,9 @@ TEST(tuner_says_when_it_diverges) {
   ToyModel model;
   TuneOptions options = someOptions();
   options.loss.zLoss = 1e38;  // overflows float32
-  Tuner tuner = someTuner(model, options);
+  OneRun tuner = someTuner(model, options);
   NeverYields never;
-  CHECK_THROWS(tuner.step(never), "TUNE_DIVERGED");
-  const std::string message = messageOf([&] { tuner.step(never); });
+  const std::string message = tuner.step(never).diverged;
   CHECK(message.find("step 1") != std::string::npos);
   CHECK(message.find("learning rate") != std::string::npos);
   CHECK_EQ(tuner.stepsDone(), 0);
@@ -244,7 +244,7 @@ TEST(tuner_says_when_it_diverges) {
 TEST(tuner_checks_its_input) {
   ToyModel model;
   const auto make = [&](TrainingSet data, at::Tensor prompt = somePrompt()) {
-    Tuner tuner(model, std::move(data), prompt, someOptions());
+    OneRun tuner(model, std::move(data), prompt, someOptions());
   };
   CHECK_THROWS((make({}), 0), "DATA_EMPTY");
   CHECK_THROWS((make({rowsOf({{3}, {4}}), rowsOf({{3}, {}})}), 0), "DATA_TARGET_EMPTY");

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Native, NativeGeneration, NativeModel, NativePromptRows, NativeStep } from '../../src/native.js'
 import { useDesk } from './support/child.js'
-import { endless, generateOptions, load, loss, openDesk, promptedRows, tokenRows, tuneOptions } from './support/desk.mjs'
+import { endless, generateOptions, load, loss, openDesk, promptedRows, theRun, tokenRows, tuneOptions } from './support/desk.mjs'
 
 let native: Native
 let model: NativeModel
@@ -35,10 +35,10 @@ const prompt: NativePromptRows = { data: Float32Array.from({ length: 9 * 48 }, (
 
 async function tunedPrompt(on: NativeModel, steps: number, whileRunning: () => Promise<unknown> = async () => {}): Promise<Float32Array> {
   const tuner = await on.tuner(tuneOptions()).promise
-  const run = tuner.run(steps, () => {})
+  const run = tuner.run(steps, theRun, () => {})
   await whileRunning()
   await run.promise
-  return (await tuner.prompt().promise).data
+  return (await tuner.prompt(0).promise).data
 }
 
 describe('what the module says of itself', () => {
@@ -151,9 +151,9 @@ describe('tuning', () => {
   it('tells every step once, in order, over several stretches', async () => {
     const tuner = await model.tuner(tuneOptions()).promise
     const steps: NativeStep[] = []
-    await tuner.run(5, (some) => steps.push(...some)).promise
+    await tuner.run(5, theRun, (some) => steps.push(...some)).promise
     expect(steps.length).toBe(5)
-    await tuner.run(7, (some) => steps.push(...some)).promise
+    await tuner.run(7, theRun, (some) => steps.push(...some)).promise
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
     expect(steps[0]).toMatchObject({ examples: 8, learningRate: 0.3 })
   })
@@ -171,7 +171,7 @@ describe('tuning', () => {
 
   it('serves generate before the run ends', async () => {
     const tuner = await model.tuner(tuneOptions()).promise
-    const run = tuner.run(endless, () => {})
+    const run = tuner.run(endless, theRun, () => {})
     await model.generate(promptedRows(rows), generateOptions(3, 4)).promise
     run.cancel()
     expect(await codeOf(run.promise)).toBe('CANCELLED')
@@ -188,27 +188,27 @@ describe('tuning', () => {
     const whole = await tunedPrompt(model, 30)
     const tuner = await model.tuner(tuneOptions()).promise
     let done = 0
-    const run = tuner.run(30, (steps) => {
+    const run = tuner.run(30, theRun, (steps) => {
       done = steps.at(-1)!.step
       run.cancel()
     })
     await codeOf(run.promise)
     expect(done).toBeGreaterThan(0)
-    await tuner.run(30 - done, () => {}).promise
-    expect((await tuner.prompt().promise).data).toEqual(whole)
+    await tuner.run(30 - done, theRun, () => {}).promise
+    expect((await tuner.prompt(0).promise).data).toEqual(whole)
   })
 
   it('goes on from a file, bit for bit', async () => {
     const whole = await tunedPrompt(model, 30)
     const path = join(folder, 'run.safetensors')
     const first = await model.tuner(tuneOptions()).promise
-    await first.run(12, () => {}).promise
+    await first.run(12, theRun, () => {}).promise
     await first.save(path, '{"best":1}').promise
     expect((await native.inspect(path).promise).kind).toBe('checkpoint')
     const second = await model.tuner(tuneOptions()).promise
     expect(await second.restore(path).promise).toBe('{"best":1}')
-    await second.run(18, () => {}).promise
-    expect((await second.prompt().promise).data).toEqual(whole)
+    await second.run(18, theRun, () => {}).promise
+    expect((await second.prompt(0).promise).data).toEqual(whole)
   })
 
   it('leaves every frozen tensor as it was', async () => {
@@ -230,15 +230,15 @@ describe('dispose', () => {
     const gone = await load(native).promise
     const tuner = await gone.tuner(tuneOptions()).promise
     const open = [
-      tuner.run(endless, () => {}).promise,
-      tuner.prompt().promise,
+      tuner.run(endless, theRun, () => {}).promise,
+      tuner.prompt(0).promise,
       gone.generate(promptedRows(rows), generateOptions(3, 100_000, 100_000)).promise,
       gone.digest().promise,
     ].map(codeOf)
     await Promise.all([gone.dispose(), gone.dispose()])
     expect(await Promise.all(open)).toEqual(['MODEL_DISPOSED', 'MODEL_DISPOSED', 'MODEL_DISPOSED', 'MODEL_DISPOSED'])
     expect(await codeOf(gone.generate(promptedRows(rows), generateOptions(3, 4)).promise)).toBe('MODEL_DISPOSED')
-    expect(await codeOf(tuner.run(1, () => {}).promise)).toBe('MODEL_DISPOSED')
+    expect(await codeOf(tuner.run(1, theRun, () => {}).promise)).toBe('MODEL_DISPOSED')
     await gone.dispose()
   })
 

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { checkWritable } from '../../src/writable.js'
+import { checkWritable, writeWhole } from '../../src/writable.js'
 
 let folder = ''
 beforeEach(() => {
@@ -26,4 +26,13 @@ test('a folder, a missing folder and a pipe are refused', async () => {
   execFileSync('mkfifo', [pipe])
   await expect(checkWritable(pipe, 'the prompt')).rejects.toMatchObject({ ...refused, message: expect.stringContaining('no regular file') })
   expect(statSync(pipe).isFIFO()).toBe(true)
+})
+
+test('a file is written whole or not at all', async () => {
+  const path = join(folder, 'page.html')
+  await writeWhole(path, 'old', 'the page')
+  await writeWhole(path, 'größer', 'the page')
+  expect(readFileSync(path, 'utf8')).toBe('größer')
+  await expect(writeWhole(join(folder, 'no', 'page'), 'x', 'the page')).rejects.toMatchObject({ code: 'FILE_NOT_WRITABLE' })
+  expect(readdirSync(folder)).toEqual(['page.html'])
 })

@@ -24,7 +24,7 @@ std::string folderOf(const std::string& path) {
 // Unique in this process by the counter, among processes by the id; O_EXCL guards against what is left.
 std::string temporaryName(const std::string& path) {
   static std::atomic<unsigned> counter{0};
-  return path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+  return AtomicFile::temporaryPrefix(path) + std::to_string(::getpid()) + "-" + std::to_string(counter++);
 }
 
 // A rename would put a plain file in the place of a device, a pipe or a folder.
@@ -36,6 +36,10 @@ void refuseSpecialFile(const std::string& path) {
 }
 
 }  // namespace
+
+std::string AtomicFile::temporaryPrefix(const std::string& path) {
+  return path + ".tmp-";
+}
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(temporaryName(path_)) {
   refuseSpecialFile(path_);

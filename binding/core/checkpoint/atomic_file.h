@@ -15,6 +15,9 @@ class AtomicFile {
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
 
+  // What the names begin with that are used beside `path`.
+  static std::string temporaryPrefix(const std::string& path);
+
   void write(const void* bytes, size_t n);
   void commit();
   // For writers that need a name; what they wrote is renamed by commit().

@@ -24,35 +24,34 @@ int64_t promptRows(const std::vector<at::Tensor>& prompts, int32_t index) {
   return index < 0 ? 0 : prompts[index].size(0);
 }
 
-Layout layOut(const TokenRows& inputs, const std::vector<int64_t>& which, const std::vector<at::Tensor>& prompts,
-              const std::vector<int32_t>& promptOfRow, int64_t bucket) {
+Layout layOut(const TokenRows& inputs, const std::vector<PrefixedRow>& rows, const std::vector<at::Tensor>& prompts,
+              int64_t bucket) {
   Layout layout;
-  layout.rows = static_cast<int64_t>(which.size());
+  layout.rows = static_cast<int64_t>(rows.size());
   layout.starts.resize(prompts.size());
   int64_t longest = 0;
-  for (const int64_t row : which) {
-    const int64_t length = promptRows(prompts, promptOfRow[row]) + inputs.length(row);
+  for (const PrefixedRow& row : rows) {
+    const int64_t length = promptRows(prompts, row.prompt) + inputs.length(row.input);
     if (length == 0)
-      throw Error("DATA_ROW_INVALID", "row " + std::to_string(row) +
+      throw Error("DATA_ROW_INVALID", "row " + std::to_string(row.input) +
                                           ": the input has no tokens and no prompt; give it at least one of them");
     layout.lengths.push_back(length);
     longest = std::max(longest, length);
   }
   layout.positions = (longest + bucket - 1) / bucket * bucket;
   for (int64_t b = 0; b < layout.rows; ++b)
-    if (const int32_t prompt = promptOfRow[which[b]]; prompt >= 0)
-      layout.starts[prompt].push_back(b * layout.positions);
+    if (rows[b].prompt >= 0) layout.starts[rows[b].prompt].push_back(b * layout.positions);
   return layout;
 }
 
 // int64 [B, S]: each row's ids behind the place of its prompt; the pad id everywhere else.
-at::Tensor paddedIds(const Layout& layout, const TokenRows& inputs, const std::vector<int64_t>& which,
+at::Tensor paddedIds(const Layout& layout, const TokenRows& inputs, const std::vector<PrefixedRow>& rows,
                      const T5Config& config) {
   at::Tensor ids = at::empty({layout.rows, layout.positions}, at::kLong);
   int64_t* out = ids.data_ptr<int64_t>();
   std::fill_n(out, ids.numel(), config.padTokenId);
   for (int64_t b = 0; b < layout.rows; ++b) {
-    const std::span<const int32_t> row = inputs.row(which[b]);
+    const std::span<const int32_t> row = inputs.row(rows[b].input);
     std::copy(row.begin(), row.end(), out + b * layout.positions + layout.lengths[b] - std::ssize(row));
   }
   return ids;
@@ -100,15 +99,24 @@ void checkTokens(const TokenRows& rows, const std::vector<int64_t>& which, int64
                                               "); encode the text with this model's own tokenizer");
 }
 
-EncoderInput prefixed(Executor& model, const TokenRows& inputs, const std::vector<int64_t>& which,
-                      const std::vector<at::Tensor>& prompts, const std::vector<int32_t>& promptOfRow, int64_t bucket) {
+EncoderInput prefixedRows(Executor& model, const TokenRows& inputs, const std::vector<PrefixedRow>& rows,
+                          const std::vector<at::Tensor>& prompts, int64_t bucket) {
   const T5Config& config = model.config();
   for (const at::Tensor& prompt : prompts) checkPrompt(prompt, config.dModel);
+  std::vector<int64_t> which;
+  for (const PrefixedRow& row : rows) which.push_back(row.input);
   checkTokens(inputs, which, config.vocabSize, "input");
-  const Layout layout = layOut(inputs, which, prompts, promptOfRow, bucket);
-  const at::Tensor embedded = model.embed(paddedIds(layout, inputs, which, config).to(model.device()));
+  const Layout layout = layOut(inputs, rows, prompts, bucket);
+  const at::Tensor embedded = model.embed(paddedIds(layout, inputs, rows, config).to(model.device()));
   const at::Tensor flat = withPrompts(embedded.reshape({-1, config.dModel}), layout, prompts);
   return {flat.view({layout.rows, layout.positions, config.dModel}), realPositions(layout).to(model.device())};
+}
+
+EncoderInput prefixed(Executor& model, const TokenRows& inputs, const std::vector<int64_t>& which,
+                      const std::vector<at::Tensor>& prompts, const std::vector<int32_t>& promptOfRow, int64_t bucket) {
+  std::vector<PrefixedRow> rows;
+  for (const int64_t input : which) rows.push_back({input, promptOfRow[input]});
+  return prefixedRows(model, inputs, rows, prompts, bucket);
 }
 
 }  // namespace softprompt

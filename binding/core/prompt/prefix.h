@@ -16,10 +16,20 @@ struct EncoderInput {
   at::Tensor mask;    // [B, S] bool
 };
 
-// Rows `which` of `inputs`; prompts[promptOfRow[row]] (float32 [P_i, d], -1: none) goes in front of each, then padding,
-// so that positions are 0.. in every row. S is the longest row rounded up to a multiple of `bucket`. Differentiable in
-// the prompts. Throws Error TOKEN_OUT_OF_RANGE and DATA_ROW_INVALID (neither ids nor a prompt), naming the row, and
-// what checkPrompt throws.
+// A row of a batch: which of the inputs, and which of the prompts goes in front of it (-1: none).
+struct PrefixedRow {
+  int64_t input = 0;
+  int32_t prompt = -1;
+};
+
+// Each row's prompt (float32 [P_i, d]), its ids, then padding, so that positions are 0.. in every row; the same input
+// may stand behind several prompts. S is the longest row rounded up to a multiple of `bucket`. Differentiable in the
+// prompts. Throws Error TOKEN_OUT_OF_RANGE and DATA_ROW_INVALID (neither ids nor a prompt), naming the input, and what
+// checkPrompt throws.
+EncoderInput prefixedRows(Executor& model, const TokenRows& inputs, const std::vector<PrefixedRow>& rows,
+                          const std::vector<at::Tensor>& prompts, int64_t bucket = 1);
+
+// The same of inputs `which`, each behind prompts[promptOfRow[input]].
 EncoderInput prefixed(Executor& model, const TokenRows& inputs, const std::vector<int64_t>& which,
                       const std::vector<at::Tensor>& prompts, const std::vector<int32_t>& promptOfRow,
                       int64_t bucket = 1);

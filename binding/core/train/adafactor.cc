@@ -40,11 +40,12 @@ at::Tensor Adafactor::scaledGradient(const at::Tensor& gradient, double decay) {
   return gradient.mul(rowFactor).mul_(columns_.to(at::kDouble).rsqrt_());
 }
 
-void Adafactor::update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) {
+void Adafactor::update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step, double rateFactor) {
   const double decay = 1 - std::pow(static_cast<double>(options_.initialStep + step + 1), -options_.decayRate);
   at::Tensor change = scaledGradient(gradient.to(at::kDouble), decay);
   const double rms = std::sqrt(change.square().mean().item<double>());
-  const double rate = learningRateAt(options_, step, totalSteps_) / std::max(1.0, rms / options_.clipThreshold);
+  const double rate =
+      rateFactor * learningRateAt(options_, step, totalSteps_) / std::max(1.0, rms / options_.clipThreshold);
   parameter.copy_(parameter.to(at::kDouble).mul_(1 - options_.weightDecay).sub_(change, rate));
 }
 

@@ -20,7 +20,7 @@ class Adafactor final : public Optimizer {
   // For a parameter of `shape` [P, d]: factored where both are at least options.minDimSizeToFactor.
   Adafactor(const OptimizerOptions& options, at::IntArrayRef shape, int64_t totalSteps);
 
-  void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) override;
+  void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step, double rateFactor) override;
   std::map<std::string, at::Tensor> state() const override;
   void restore(const std::map<std::string, at::Tensor>& state) override;
 

@@ -12,9 +12,9 @@ AdamW::AdamW(const OptimizerOptions& options, at::IntArrayRef shape, int64_t tot
       mean_(at::zeros(shape, at::kFloat)),
       square_(at::zeros(shape, at::kFloat)) {}
 
-void AdamW::update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) {
+void AdamW::update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step, double rateFactor) {
   const auto t = static_cast<double>(step + 1);
-  const double rate = learningRateAt(options_, step, totalSteps_);
+  const double rate = rateFactor * learningRateAt(options_, step, totalSteps_);
   const at::Tensor g = gradient.to(at::kDouble);
   const at::Tensor mean = mean_.to(at::kDouble).mul_(options_.beta1).add_(g, 1 - options_.beta1);
   const at::Tensor square = square_.to(at::kDouble).mul_(options_.beta2).add_(g.square(), 1 - options_.beta2);

@@ -42,10 +42,11 @@ ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const L
 }  // namespace
 
 CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
-                          const LossOptions& options, YieldPoint& yieldPoint, int64_t chunkLogits) {
+                          const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver, int64_t chunkLogits) {
   const int64_t n = hidden.size(0);
   const int64_t rows = std::max<int64_t>(1, chunkLogits / model.config().vocabSize);
-  const double scale = options.reduction == Reduction::kMean ? 1.0 / static_cast<double>(n) : 1.0;
+  const double scale =
+      options.reduction == Reduction::kMean ? 1.0 / static_cast<double>(meanOver > 0 ? meanOver : n) : 1.0;
   CrossEntropy result;
   result.hiddenGradient = at::empty_like(hidden);
   for (int64_t from = 0; from < n; from += rows) {

@@ -19,9 +19,11 @@ struct CrossEntropy {
   at::Tensor hiddenGradient;   // [N, d], dtype of `hidden`: d loss / d hidden
 };
 
-// hidden [N, d]: the decoder's output at the real target positions; targets int64 [N]. The softmax is float32. A chunk
-// holds at most `chunkLogits` logits (one row at least); `yieldPoint` pauses between chunks.
+// hidden [N, d]: the decoder's output at the real target positions; targets int64 [N]. The softmax is float32. A mean
+// is over `meanOver` tokens (0: over these N), of which the N may be a part. A chunk holds at most `chunkLogits` logits
+// (one row at least); `yieldPoint` pauses between chunks.
 CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
-                          const LossOptions& options, YieldPoint& yieldPoint, int64_t chunkLogits = 1 << 22);
+                          const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver = 0,
+                          int64_t chunkLogits = 1 << 22);
 
 }  // namespace softprompt

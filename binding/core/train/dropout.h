@@ -1,23 +1,34 @@
-// Dropout whose masks are a function of (seed, step, site, row) alone: neither threads nor a resume change them.
+// Dropout whose masks are a function of (seed, step, site, row) and the place in the row alone: neither threads, a
+// resume, padding nor the batch's other rows change them.
 #pragma once
+
+#include <utility>
+#include <vector>
 
 #include "core/runtime/random.h"
 #include "core/t5/executor.h"
 
 namespace softprompt {
 
+// Whose numbers a row draws: those of row `place` of the batch of a run with this seed.
+struct DropoutRow {
+  uint64_t seed = 0;
+  int64_t place = 0;
+};
+
 class StepDropout final : public DropoutMasks {
  public:
-  // rate in [0, 1); `step` counts from 0.
-  StepDropout(double rate, uint64_t seed, int64_t step) : rate_(rate), seed_(seed), step_(step) {}
+  // rate in [0, 1); `step` counts from 0; an entry of `rows` for each row of the batch.
+  StepDropout(double rate, int64_t step, std::vector<DropoutRow> rows)
+      : rate_(rate), step_(step), rows_(std::move(rows)) {}
 
-  // The first dimension of `shape` is the batch's rows; the mask is made on the CPU.
+  // `shape`: [B, 1, width], or [B, heads, positions, 1]. The mask is made on the CPU.
   at::Tensor mask(int64_t site, at::IntArrayRef shape) const override;
 
  private:
   double rate_;
-  uint64_t seed_;
   int64_t step_;
+  std::vector<DropoutRow> rows_;
 };
 
 }  // namespace softprompt

@@ -41,8 +41,8 @@ at::Tensor orthogonalised(const at::Tensor& matrix) {
 Muon::Muon(const OptimizerOptions& options, at::IntArrayRef shape, int64_t totalSteps)
     : options_(options), totalSteps_(totalSteps), momentum_(at::zeros(shape, at::kFloat)) {}
 
-void Muon::update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) {
-  const double rate = learningRateAt(options_, step, totalSteps_);
+void Muon::update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step, double rateFactor) {
+  const double rate = rateFactor * learningRateAt(options_, step, totalSteps_);
   const at::Tensor g = normalised(gradient.to(at::kFloat));
   momentum_ = momentum_.mul(options_.momentum).add_(g);
   const at::Tensor change = normalised(orthogonalised(g.add(momentum_, options_.momentum)));

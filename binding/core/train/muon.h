@@ -18,7 +18,7 @@ class Muon final : public Optimizer {
  public:
   Muon(const OptimizerOptions& options, at::IntArrayRef shape, int64_t totalSteps);
 
-  void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) override;
+  void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step, double rateFactor) override;
   std::map<std::string, at::Tensor> state() const override;
   void restore(const std::map<std::string, at::Tensor>& state) override;
 

@@ -14,8 +14,9 @@ namespace softprompt {
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  // In place on `parameter` (float32 [P, d]); `step` counts from 0 and, for Adafactor, initialStep is added.
-  virtual void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step) = 0;
+  // In place on `parameter` (float32 [P, d]); `step` counts from 0 and, for Adafactor, initialStep is added. The rate
+  // is learningRateAt(step) times `rateFactor`.
+  virtual void update(at::Tensor& parameter, const at::Tensor& gradient, int64_t step, double rateFactor = 1) = 0;
   virtual std::map<std::string, at::Tensor> state() const = 0;
   // Throws Error CHECKPOINT_INVALID, naming the tensor.
   virtual void restore(const std::map<std::string, at::Tensor>& state) = 0;

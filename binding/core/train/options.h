@@ -40,9 +40,11 @@ struct OptimizerOptions {
 struct TuneOptions {
   int64_t steps = 1000;  // the schedule's length
   int64_t batchSize = 32;
+  // Rows in one pass through the model, those of all prompts; 0: as many as the device has memory for.
+  int64_t microBatchSize = 0;
   bool shuffle = true;
   double dropout = 0;
-  uint64_t seed = 0;
+  uint64_t seed = 0;  // of the batches
   LossOptions loss;
   OptimizerOptions optimizer;
   std::string fingerprint;  // the model's (LoadedModel), so that a checkpoint of another model is refused

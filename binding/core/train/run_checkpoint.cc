@@ -30,6 +30,9 @@ class Fnv {
     for (const int32_t id : rows.ids) addWord(static_cast<uint32_t>(id));
     for (const int64_t offset : rows.offsets) addWord(static_cast<uint64_t>(offset));
   }
+  void add(const std::vector<int32_t>& words) {
+    for (const int32_t word : words) addWord(static_cast<uint32_t>(word));
+  }
   std::string hex() const {
     char text[17];
     std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash_));
@@ -49,10 +52,11 @@ const char* nameOf(Schedule schedule) {
 }
 
 RunIdentity optimizerIdentity(const OptimizerOptions& o) {
-  RunIdentity identity{
-      {"optimizer.learningRate", exact(o.learningRate)}, {"optimizer.weightDecay", exact(o.weightDecay)},
-      {"optimizer.schedule", nameOf(o.schedule)},        {"optimizer.warmupSteps", std::to_string(o.warmupSteps)},
-      {"optimizer.epsilon", exact(o.epsilon)},           {"optimizer.averageDecay", exact(o.averageDecay)}};
+  RunIdentity identity{{"optimizer.weightDecay", exact(o.weightDecay)},
+                       {"optimizer.schedule", nameOf(o.schedule)},
+                       {"optimizer.warmupSteps", std::to_string(o.warmupSteps)},
+                       {"optimizer.epsilon", exact(o.epsilon)},
+                       {"optimizer.averageDecay", exact(o.averageDecay)}};
   if (o.kind == OptimizerKind::kAdafactor) {
     identity.merge(RunIdentity{{"optimizer.name", "adafactor"},
                                {"optimizer.clipThreshold", exact(o.clipThreshold)},
@@ -95,13 +99,23 @@ const std::string& required(const Metadata& metadata, const std::string& key, co
   return found->second;
 }
 
-void takeTensor(RunCheckpoint& checkpoint, const std::string& name, at::Tensor tensor) {
-  if (name == "prompt") checkpoint.prompt = std::move(tensor);
-  if (name == "average") checkpoint.average = std::move(tensor);
-  if (name.starts_with(kOptimizerPrefix)) checkpoint.optimizer[name.substr(kOptimizerPrefix.size())] = tensor;
+void takeTensor(LearnedPrompt::Tensors& run, const std::string& name, at::Tensor tensor) {
+  if (name == "prompt") run.prompt = std::move(tensor);
+  if (name == "average") run.average = std::move(tensor);
+  if (name.starts_with(kOptimizerPrefix)) run.optimizer[name.substr(kOptimizerPrefix.size())] = tensor;
 }
 
-RunCheckpoint parsed(const SafetensorsFile& file) {
+// A number of at least 0.
+int64_t numberOf(const std::string& text, const std::string& name, const std::string& path) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0) {
+    invalid(path, name + " is '" + text + "'");
+  }
+  return number;
+}
+
+RunCheckpoint parsed(const SafetensorsFile& file, const std::vector<LearnedPrompt>& prompts) {
   const std::string& path = file.path();
   const Metadata& metadata = file.metadata();
   if (required(metadata, "format", path) != kFormat) invalid(path, "this is not a tuning run's checkpoint");
@@ -109,22 +123,27 @@ RunCheckpoint parsed(const SafetensorsFile& file) {
     invalid(path, "this is a checkpoint of version " + version + ", not " + kVersion);
   }
   RunCheckpoint checkpoint;
-  const std::string& step = required(metadata, "step", path);
-  const auto [end, error] = std::from_chars(step.data(), step.data() + step.size(), checkpoint.step);
-  if (error != std::errc() || end != step.data() + step.size() || checkpoint.step < 0) {
-    invalid(path, "step is '" + step + "'");
+  checkpoint.step = numberOf(required(metadata, "step", path), "step", path);
+  if (const auto rows = metadata.find("rowsAtOnce"); rows != metadata.end()) {
+    checkpoint.rowsAtOnce = numberOf(rows->second, "rowsAtOnce", path);
   }
   checkpoint.notes = required(metadata, "notes", path);
   for (const auto& [key, value] : metadata) {
     if (key.starts_with(kIdentityPrefix)) checkpoint.identity[key.substr(kIdentityPrefix.size())] = value;
   }
-  for (const TensorInfo& info : file.tensors()) takeTensor(checkpoint, info.name, file.read(info.name));
+  for (const LearnedPrompt& learned : prompts) {
+    const std::string& prefix = learned.name();
+    LearnedPrompt::Tensors& own = checkpoint.prompts.emplace_back();
+    for (const TensorInfo& info : file.tensors()) {
+      if (info.name.starts_with(prefix)) takeTensor(own, info.name.substr(prefix.size()), file.read(info.name));
+    }
+  }
   return checkpoint;
 }
 
-RunCheckpoint readParsed(const std::string& path) {
+RunCheckpoint readParsed(const std::string& path, const std::vector<LearnedPrompt>& prompts) {
   try {
-    return parsed(SafetensorsFile(path));
+    return parsed(SafetensorsFile(path), prompts);
   } catch (const Error& error) {
     if (error.code().starts_with("SAFETENSORS_") || error.code() == "MODEL_TENSOR_DTYPE") invalid(path, error.what());
     throw;
@@ -140,12 +159,13 @@ void checkRows(const at::Tensor& tensor, const std::string& name, const std::str
 
 }  // namespace
 
-RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, at::IntArrayRef promptShape) {
+RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data,
+                        const std::vector<LearnedPrompt>& prompts) {
   Fnv hash;
   hash.add(data.inputs);
   hash.add(data.targets);
-  RunIdentity identity{{"prompt", promptShapeText(promptShape)},
-                       {"data", std::to_string(data.inputs.size()) + " rows " + hash.hex()},
+  hash.add(data.runOfRow);
+  RunIdentity identity{{"data", std::to_string(data.inputs.size()) + " rows " + hash.hex()},
                        {"model", options.fingerprint},
                        {"batchSize", std::to_string(options.batchSize)},
                        {"shuffle", options.shuffle ? "true" : "false"},
@@ -158,31 +178,49 @@ RunIdentity runIdentity(const TuneOptions& options, const TrainingSet& data, at:
   if (schedule == Schedule::kLinear || schedule == Schedule::kCosine) {
     identity["steps"] = std::to_string(options.steps);
   }
+  if (options.microBatchSize > 0) identity["microBatchSize"] = std::to_string(options.microBatchSize);
   identity.merge(optimizerIdentity(options.optimizer));
+  for (const LearnedPrompt& learned : prompts) {
+    identity[learned.name() + "prompt"] = promptShapeText(learned.prompt().sizes());
+    identity[learned.name() + "optimizer.learningRate"] = exact(learned.options().learningRate);
+    if (learned.seed() != options.seed) identity[learned.name() + "promptSeed"] = std::to_string(learned.seed());
+  }
   return identity;
 }
 
-void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint) {
-  NamedTensors tensors{{"prompt", checkpoint.prompt}};
-  if (checkpoint.average.defined()) tensors.emplace_back("average", checkpoint.average);
-  for (const auto& [name, tensor] : checkpoint.optimizer) tensors.emplace_back(kOptimizerPrefix + name, tensor);
+void writeRunCheckpoint(const std::string& path, const RunCheckpoint& checkpoint,
+                        const std::vector<LearnedPrompt>& prompts) {
+  NamedTensors tensors;
+  for (const LearnedPrompt& learned : prompts) {
+    const std::string& prefix = learned.name();
+    const auto [prompt, average, optimizer] = learned.tensors();
+    tensors.emplace_back(prefix + "prompt", prompt);
+    if (average.defined()) tensors.emplace_back(prefix + "average", average);
+    for (const auto& [name, tensor] : optimizer) tensors.emplace_back(prefix + kOptimizerPrefix + name, tensor);
+  }
   Metadata metadata{{"format", kFormat},
                     {"version", kVersion},
                     {"step", std::to_string(checkpoint.step)},
                     {"notes", checkpoint.notes}};
+  if (checkpoint.rowsAtOnce > 0) metadata["rowsAtOnce"] = std::to_string(checkpoint.rowsAtOnce);
   for (const auto& [name, value] : checkpoint.identity) metadata[kIdentityPrefix + name] = value;
   writeSafetensors(path, tensors, metadata);
 }
 
-RunCheckpoint readRunCheckpoint(const std::string& path, const RunIdentity& expected) {
-  RunCheckpoint checkpoint = readParsed(path);
+RunCheckpoint readRunCheckpoint(const std::string& path, const RunIdentity& expected,
+                                const std::vector<LearnedPrompt>& prompts) {
+  RunCheckpoint checkpoint = readParsed(path, prompts);
   if (const std::string difference = differences(expected, checkpoint.identity); !difference.empty()) {
     throw Error("CHECKPOINT_MISMATCH", path + " belongs to another run: " + difference +
                                            ". Resume with the settings it was made with, or start a new run");
   }
-  checkRows(checkpoint.prompt, "prompt", expected.at("prompt"), path);
-  if (expected.at("optimizer.averageDecay") != "0")
-    checkRows(checkpoint.average, "average", expected.at("prompt"), path);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const std::string& prefix = prompts[i].name();
+    const std::string shape = promptShapeText(prompts[i].prompt().sizes());
+    checkRows(checkpoint.prompts[i].prompt, prefix + "prompt", shape, path);
+    if (prompts[i].options().averageDecay > 0)
+      checkRows(checkpoint.prompts[i].average, prefix + "average", shape, path);
+  }
   return checkpoint;
 }
 

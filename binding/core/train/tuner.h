@@ -1,5 +1,6 @@
-// One prompt-tuning run, a step at a time: batch -> [P; X] -> loss -> gradient of P -> optimiser. The only state that
-// changes is P's.
+// Prompt tuning, a step at a time: batch -> [P; X] -> loss -> gradient of P -> optimiser. Several prompts may learn at
+// once, from the same batches in the same pass through the model, each as if it were alone. The only state that changes
+// is theirs.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/runtime/token_rows.h"
 #include "core/t5/executor.h"
@@ -17,32 +19,59 @@ namespace softprompt {
 struct TrainingSet {
   TokenRows inputs;   // ids as they are
   TokenRows targets;  // ids as they are
+  // The run that learns from each row, where they are different tasks; empty: every run learns from every row.
+  std::vector<int32_t> runOfRow;
+};
+
+// One of the prompts that are learned: a run.
+struct RunStart {
+  at::Tensor prompt;          // float32 [P, d]; P may differ between runs
+  uint64_t seed = 0;          // of its dropout masks
+  double learningRate = 0.3;  // in place of the options'
+};
+
+// A run that takes part in a step; its rate is the schedule's times `rateFactor`.
+struct ActiveRun {
+  int64_t run = 0;
+  double rateFactor = 1;
 };
 
 struct StepResult {
+  int64_t run = 0;
   int64_t step = 0;  // 1-based: steps done
   double loss = 0;   // a target token's mean, without z-loss, whatever the reduction: comparable between runs
   double gradientNorm = 0;
   double learningRate = 0;
-  int64_t examples = 0;
+  int64_t examples = 0;     // 0: the batch had no row of the run's, whose step this was not
   int64_t inputTokens = 0;  // real ones, prompt rows not counted
   int64_t targetTokens = 0;
+  std::string diverged;  // what is not finite, and what to do; the prompt is then as it was before. Else empty
 };
 
 class Tuner {
  public:
-  // prompt: float32 [P, d]. Checks the set (DATA_*: empty set, empty target, id out of range, naming the row). The
-  // model outlives the tuner.
-  Tuner(Executor& model, TrainingSet data, const at::Tensor& prompt, const TuneOptions& options);
+  // Checks the set (DATA_*: empty set, empty target, id out of range, naming the row) and the prompts (PROMPT_*). The
+  // model outlives the tuner. Where `shared` has a prompt, its rows stand in front of every run's own, and learn from
+  // all rows: the gradient is the runs' sum.
+  Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& runs, const TuneOptions& options,
+        const RunStart& shared = {});
   ~Tuner();
 
-  // One step. Throws Cancelled between layers (the state is then that of the step before) and Error TUNE_DIVERGED (loss
-  // not finite).
-  StepResult step(YieldPoint& yieldPoint);
+  // One step of the runs `active` (at least one, each once), a result for each. Where none of them with rows in the
+  // batch is finite, it does not count. Throws Cancelled between layers; the state is then that of the step before.
+  std::vector<StepResult> step(const std::vector<ActiveRun>& active, YieldPoint& yieldPoint);
   int64_t stepsDone() const;
-  at::Tensor prompt() const;  // float32 [P, d], a copy (the moving average where one is kept)
+  // float32 [P, d], the shared part and the run's own, a copy (the moving average where one is kept).
+  at::Tensor prompt(int64_t run) const;
+  // The run goes on from this prompt, of the same shape, with a fresh optimiser. A shared part stays as it is.
+  void reset(int64_t run, const at::Tensor& prompt);
 
-  // Prompt, optimiser state, position; `notes` is the caller's JSON, kept with them. Written beside, synced, renamed.
+  // Until release, no other run may claim this path for its checkpoint. Throws Error CHECKPOINT_LOCKED and FILE_WRITE.
+  void claim(const std::string& path);
+  void release();
+
+  // Prompts, optimisers' states, position; `notes` is the caller's JSON, kept with them. Written beside, synced,
+  // renamed.
   void save(const std::string& path, const std::string& notes) const;
   std::string restore(
       const std::string& path);  // gives `notes` back; throws Error CHECKPOINT_* when it belongs to another run

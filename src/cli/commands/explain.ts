@@ -51,7 +51,7 @@ async function explain(path: string, flags: ExplainFlags, signal: AbortSignal): 
   })
 }
 
-function text({ rows, from, logProb }: Explanation): string {
+function text({ rows, from, similarity, logProb }: Explanation): string {
   const columns = [
     'row',
     'norm',
@@ -72,5 +72,10 @@ function text({ rows, from, logProb }: Explanation): string {
         ? []
         : ['Where this prompt started is not known; --against compares it with another.']
   const whole = logProb === undefined ? [] : [`mean log-probability of the targets: ${logProb.toFixed(3)}`]
-  return [table.toString(), ...told, ...whole].join('\n')
+  const alike = similarity
+    ? [
+        `alike: ${similarity.averageTokens.toFixed(3)} (cosine of the mean rows), ${similarity.perToken.toFixed(3)} (mean over all pairs of rows)`,
+      ]
+    : []
+  return [table.toString(), ...told, ...alike, ...whole].join('\n')
 }

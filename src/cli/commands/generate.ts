@@ -3,13 +3,14 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { OptionError } from '../../errors.js'
 import type { T5 } from '../../model.js'
 import type { GenerateOptions } from '../../options/generate.js'
-import { SoftPrompt } from '../../prompt.js'
+import type { AnyPrompt } from '../../prompt.js'
 import type { QueryRow } from '../../query.js'
 import { integer, list, real, repeated } from '../arguments.js'
 import { batches } from '../batches.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { note, print, write } from '../output.js'
+import { loadPrompts } from '../prompts.js'
 
 type Option =
   | 'maxNewTokens'
@@ -30,7 +31,7 @@ type Option =
   | 'stop'
 
 interface GenerateFlags extends ModelFlags, Pick<GenerateOptions, Option> {
-  prompt?: string
+  prompt?: string[]
   stream?: boolean
   json?: boolean
   repeatNgramSize?: number | boolean
@@ -45,7 +46,8 @@ Examples:
   softprompt generate --model models/nano-t5 --prompt task.safetensors --labels "music,weather,book" "play some jazz"
 
 Outputs come one a line, in the order of the inputs; with --num-return-sequences N, each input has N lines, the best first. With --json, each line is
-{"input": ..., "text": ..., "tokens": [...], "logProb": ..., "finishReason": ..., "usage": {...}}.
+{"input": ..., "text": ..., "tokens": [...], "logProb": ..., "finishReason": ..., "usage": {...}}; with several prompts also "agreement", the share of
+them whose output it is, and "outputs", each prompt's own.
 docs/decoding.md explains every option.`
 
 /** Inputs that are decoded together. */
@@ -55,7 +57,7 @@ export function generateCommand(root: Command): void {
   const command = modelOption(root.command('generate'))
     .description('use a prompt: the output for each TEXT, or for each line of stdin where no TEXT is given')
     .argument('[TEXT...]', 'inputs')
-    .option('-p, --prompt <P>', 'the soft prompt; without one the bare model answers')
+    .option('-p, --prompt <P>', 'the soft prompt; repeat for an ensemble, which votes; without one the bare model answers', repeated)
     .option('--max-new-tokens <N>', 'longest output, in tokens (default: 128)', integer)
     .option('--min-new-tokens <N>', 'an output cannot end before so many tokens (default: 0)', integer)
     .option('--stop <text>', 'end an output before this text; repeat for several', repeated)
@@ -82,7 +84,7 @@ export function generateCommand(root: Command): void {
 async function generateAll(texts: string[], flags: GenerateFlags, signal: AbortSignal): Promise<void> {
   if (flags.stream && flags.json)
     throw new OptionError('OPTION_INVALID', 'generate: --stream writes text as it is made, and --json whole outputs; give one of them.')
-  const prompt = flags.prompt === undefined ? null : await SoftPrompt.load(flags.prompt)
+  const prompt = await loadPrompts(flags.prompt)
   await withLoaded(flags, signal, async (t5) => {
     let done = 0
     for await (const inputs of texts.length > 0 ? [texts] : stdinBatches(signal)) {
@@ -104,7 +106,7 @@ async function answer(
   t5: T5,
   inputs: string[],
   first: number,
-  prompt: SoftPrompt | null,
+  prompt: AnyPrompt | null,
   flags: GenerateFlags,
   signal: AbortSignal,
 ): Promise<void> {
@@ -115,9 +117,10 @@ async function answer(
   const generations = await t5.generate(queries, options)
   const each = generations.length / inputs.length
   for (const [i, generation] of generations.entries()) {
-    const { text, tokens, logProb, finishReason, usage } = generation
+    const { text, tokens, logProb, finishReason, usage, ensemble } = generation
+    const agreement = ensemble && { agreement: ensemble.agreement, outputs: ensemble.members.map((member) => member.text) }
     const input = inputs[Math.floor(i / each)]
-    await print(flags.json ? JSON.stringify({ input, text, tokens: [...tokens], logProb, finishReason, usage }) : text)
+    await print(flags.json ? JSON.stringify({ input, text, tokens: [...tokens], logProb, finishReason, usage, ...agreement }) : text)
   }
 }
 

@@ -2,24 +2,25 @@ import type { Command } from 'commander'
 import pc from 'picocolors'
 import { checkReadable } from '../../data/lines.js'
 import type { T5 } from '../../model.js'
-import { resolveTune, type TuneOptions } from '../../options/tune.js'
+import { type OnDivergence, resolveTune, type TuneOptions } from '../../options/tune.js'
+import { reportForm, writeReport } from '../../report/write.js'
 import type { PresetName } from '../../tune/presets.js'
+import type { TuneReport } from '../../tune/report.js'
 import type { TuneResult } from '../../tune/run.js'
 import { checkWritable } from '../../writable.js'
-import { type InitChoice, init, integer, list, real } from '../arguments.js'
+import { type InitChoice, init, integer, integers, list, real, reals } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { bytes, count, duration, metricsLine, percent, print } from '../output.js'
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
-import { writeReport } from '../report.js'
+import { outPaths, outputsOf, type RunFlags, runsOf, runsTable } from '../runs.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
-interface TuneFlags extends ModelFlags, SourceFlags {
+interface TuneFlags extends ModelFlags, SourceFlags, RunFlags {
   train: string
   validation?: string
   validationSplit?: number
-  out: string
   steps?: number
   batchSize?: number
   length?: number
@@ -32,6 +33,9 @@ interface TuneFlags extends ModelFlags, SourceFlags {
   metric?: string[]
   bestMetric?: string
   patience?: number
+  microBatchSize?: number
+  timeLimit?: number
+  onDivergence?: OnDivergence
   maxInputLength?: number
   maxTargetLength?: number
   checkpoint?: string
@@ -45,6 +49,9 @@ const EXAMPLES = `
 Examples:
   softprompt tune --model models/nano-t5 --train train.jsonl --validation dev.jsonl --out task.safetensors
   softprompt tune --model models/nano-t5 --train train.jsonl --out task.safetensors --init labels:positive,negative --length 20
+  softprompt tune ... --seeds 0,1,2 --out best.safetensors        three prompts in one pass; the best is saved
+  softprompt tune ... --seeds 0,1,2 --out task-{seed}.safetensors  all of them are
+  softprompt tune ... --tasks reviews,intents --out {task}.safetensors   a prompt for each, from rows with a task
   softprompt tune ... --checkpoint run.ckpt --resume          goes on where an earlier run of the same command stopped
 
 Ctrl-C stops the run, saves the best prompt so far to --out and ends with exit code 130. With --json, stdout holds one event a line
@@ -54,7 +61,10 @@ export function tuneCommand(root: Command): void {
   const command = modelOption(root.command('tune'))
     .description('learn a soft prompt for a task from examples')
     .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
-    .requiredOption('-o, --out <P>', 'where the prompt is saved: P.safetensors (or P.npy)')
+    .requiredOption(
+      '-o, --out <P>',
+      'where the prompt is saved: P.safetensors (or P.npy); with {seed}, {rate} or {task} in it, each run of several',
+    )
     .option('--validation <F>', 'examples to pick the best prompt by')
     .option('--validation-split <share>', 'draw this share of the training rows for it, by the seed (0.1)', real)
   sourceOptions(command)
@@ -62,11 +72,18 @@ export function tuneCommand(root: Command): void {
     .option('--steps <N>', 'steps of training (default: 1000)', integer)
     .option('--batch-size <N>', 'examples a step (default: 32)', integer)
     .option('--length <N>', 'rows of the prompt (default: 100)', integer)
-    .option('--init <how>', "start from vocabulary, uniform, labels:a,b or text:'some words' (default: vocabulary)", init)
+    .option('--init <how>', "start from vocabulary, uniform, uniform:low,high, labels:a,b or text:'some words' (default: vocabulary)", init)
     .option('--seed <N>', 'same seed, same prompt (default: 0)', integer)
+    .option('--seeds <a,b>', 'a run for each of these seeds, all in one pass over the same batches (drawn by --seed)', integers)
+    .option('--learning-rates <x,y>', 'a run for each of these rates; with --seeds, for each pair', reals)
     .option('--preset <name>', 'fast or paper (default: fast)')
     .option('--learning-rate <X>', "instead of the preset's", real)
     .option('--dropout <X>', "in the frozen model, instead of the preset's", real)
+    .option('--tasks <a,b>', 'a prompt for each of these tasks, which the rows name in their column task; in mixed batches', list)
+    .option('--shared <N>', 'with --tasks: rows in front of each prompt that learn from all', integer)
+    .option('--micro-batch-size <N>', 'rows in one pass, where a batch is too large for the memory (default: all)', integer)
+    .option('--time-limit <seconds>', 'stop training after so long, and keep the best prompt', real)
+    .option('--on-divergence <how>', 'fail, stop (and keep the best prompt) or lowerRate (and go on from it) (default: fail)')
     .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
     .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
     .optionsGroup('Choosing the best prompt:')
@@ -78,7 +95,7 @@ export function tuneCommand(root: Command): void {
     .option('--checkpoint <file>', "where the run's state is kept, to resume from")
     .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
     .option('--resume', 'go on from the checkpoint, if there is one')
-    .option('--report <file>', 'write a page about the run: file.html')
+    .option('--report <file>', 'write how the run went: a page (.html), or the numbers (.json)')
     .option('--json', 'events and the result as JSON lines')
     .addHelpText('after', EXAMPLES)
     .action((flags: TuneFlags) => interruptible((signal) => tune(flags, signal)))
@@ -90,30 +107,38 @@ async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
   await checkBeforeLoading(flags, options)
   await withLoaded(flags, signal, async (t5) => {
     const result = await run(t5, flags, options)
-    await save(result, flags)
-    if (flags.json) await print(JSON.stringify({ type: 'result', out: flags.out, report: result.report }))
+    await save(t5, result, flags)
+    if (flags.json) await print(JSON.stringify(jsonResult(result, flags)))
     else await print(summary(t5, result, flags))
   })
 }
 
 function optionsOf(flags: TuneFlags): TuneOptions {
   const { validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
-  const { maxInputLength, maxTargetLength, resume } = flags
+  const { maxInputLength, maxTargetLength, resume, microBatchSize, timeLimit, onDivergence } = flags
   return {
     train: sourceOf(flags.train, flags),
     validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, flags),
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
-    ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric },
-    prompt: { length: flags.length, init: flags.init },
+    ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, microBatchSize, timeLimit, onDivergence, runs: runsOf(flags) },
+    prompt: promptOf(flags),
     checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
   }
+}
+
+function promptOf({ tasks, shared, length, init }: TuneFlags): TuneOptions['prompt'] {
+  if (!tasks) return { length, init }
+  return { tasks: Object.fromEntries(tasks.map((task) => [task, { length, init }])), shared }
 }
 
 /** A large model takes its time to load: what is wrong with the flags or the files is told before. */
 async function checkBeforeLoading(flags: TuneFlags, options: TuneOptions): Promise<void> {
   resolveTune(options)
-  await checkWritable(flags.out, 'The prompt')
-  if (flags.report) await checkWritable(flags.report, 'The report')
+  for (const path of outPaths(flags)) await checkWritable(path, 'The prompt')
+  if (flags.report) {
+    await checkWritable(flags.report, 'The report')
+    reportForm(flags.report)
+  }
   if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
   await checkReadable(flags.train)
   if (flags.validation !== undefined) await checkReadable(flags.validation)
@@ -131,26 +156,51 @@ async function run(t5: T5, flags: TuneFlags, options: TuneOptions): Promise<Tune
     return await tuning.result
   } catch (error) {
     view.close()
-    await keepPartial(error, flags.out, (partial) => save(partial, flags))
+    await keepPartial(error, flags.out, (partial) => save(t5, partial, flags))
     throw error
   } finally {
     view.close()
   }
 }
 
-async function save({ prompt, report }: TuneResult, flags: TuneFlags): Promise<void> {
-  await prompt.save(flags.out)
-  if (flags.report) await writeReport(flags.report, report, prompt)
+async function save(t5: T5, result: TuneResult, flags: TuneFlags): Promise<void> {
+  for (const { path, prompt } of outputsOf(result, flags)) await prompt.save(path)
+  if (flags.report) await writeReport(flags.report, result, { explanation: await t5.explain(result.prompt) })
 }
 
-function summary(t5: T5, { prompt, report }: TuneResult, flags: TuneFlags): string {
+function jsonResult(result: TuneResult, flags: TuneFlags) {
+  const { report, runs } = result
+  const paths = outputsOf(result, flags).map(({ path }) => path)
+  const own = runs.map((run, i) => ({
+    ...(run.task !== undefined && { task: run.task }),
+    ...(paths.length === runs.length && { out: paths[i] }),
+    report: run.report,
+  }))
+  return { type: 'result', out: bestPath(result, flags), report, ...((runsOf(flags) || flags.tasks) && { runs: own }) }
+}
+
+/** Where the best prompt is. */
+function bestPath(result: TuneResult, flags: TuneFlags): string {
+  return outputsOf(result, flags).find(({ prompt }) => prompt === result.prompt)!.path
+}
+
+function summary(t5: T5, result: TuneResult, flags: TuneFlags): string {
+  const { prompt, report } = result
+  const out = bestPath(result, flags)
+  const others = outputsOf(result, flags).length - 1
   const learned = prompt.rows * prompt.dModel
   const share = percent(learned / t5.info.parameterCount, 3)
   const best = report.bestMetric === null ? '' : `, best at step ${report.bestStep}: validation ${metricsLine(report.metrics)}`
   const lines = [
-    `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${best}`,
-    `saved ${pc.bold(flags.out)}: ${prompt.rows} x ${prompt.dModel} = ${count(learned)} numbers (${bytes(4 * learned)}), ${share} of the model's`,
-    `use it: softprompt generate --model ${flags.model} --prompt ${flags.out} "..."`,
+    ...(runsOf(flags) || flags.tasks ? [runsTable(result)] : []),
+    `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${ending(report.stopped)}${best}`,
+    `saved ${pc.bold(out)}${others > 0 ? ` and ${others} more` : ''}: ${prompt.rows} x ${prompt.dModel} = ${count(learned)} numbers (${bytes(4 * learned)}), ${share} of the model's`,
+    `use it: softprompt generate --model ${flags.model} --prompt ${out} "..."`,
   ]
   return lines.join('\n')
+}
+
+function ending(stopped: TuneReport['stopped']): string {
+  if (stopped === 'timeLimit') return ' (the time was up)'
+  return stopped === 'diverged' ? ' (stopped: it diverged)' : ''
 }

@@ -1,7 +1,7 @@
 // Models that are used and forgotten: the collector ends their threads. Run with --expose-gc.
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { generateOptions, load, openDesk, promptedRows, tuneOptions } from '../support/desk.mjs'
+import { generateOptions, load, openDesk, promptedRows, theRun, tuneOptions } from '../support/desk.mjs'
 
 const native = openDesk()
 const threads = () => readdirSync('/proc/self/task').length
@@ -9,7 +9,7 @@ const threads = () => readdirSync('/proc/self/task').length
 async function useAndForget() {
   const model = await load(native).promise
   const tuner = await model.tuner(tuneOptions()).promise
-  await tuner.run(2, () => {}).promise
+  await tuner.run(2, theRun, () => {}).promise
   await model.generate(promptedRows([[3, 4, 1]]), generateOptions(1, 4)).promise
 }
 

@@ -1,5 +1,5 @@
 // Ends the process, with code 3, in the middle of what the argument names.
-import { endless, generateOptions, load, openDesk, promptedRows, tuneOptions } from '../support/desk.mjs'
+import { endless, generateOptions, load, openDesk, promptedRows, theRun, tuneOptions } from '../support/desk.mjs'
 
 const native = openDesk()
 const model = await load(native).promise
@@ -7,7 +7,7 @@ const exit = () => process.exit(3)
 const work = {
   async tune() {
     const tuner = await model.tuner(tuneOptions()).promise
-    await tuner.run(endless, (steps) => steps.at(-1).step > 2 && exit()).promise
+    await tuner.run(endless, theRun, (steps) => steps.at(-1).step > 2 && exit()).promise
   },
   async generate() {
     await model.generate(promptedRows([[3, 4, 1]]), generateOptions(1, 100_000, 100_000), exit).promise
@@ -18,7 +18,7 @@ const work = {
     const serve = () => model.generate(promptedRows([[3, 4, 1]]), generateOptions(1, 8)).promise.then(again)
     const again = () => (++served > 5 ? exit() : serve())
     serve()
-    await tuner.run(endless, () => {}).promise
+    await tuner.run(endless, theRun, () => {}).promise
   },
   async load() {
     setImmediate(exit)

@@ -1,19 +1,19 @@
 // Workers that tune and generate are terminated in the middle of it, one after another; or two of them work beside the main thread.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { endless, generateOptions, load, openDesk, promptedRows, tuneOptions } from '../support/desk.mjs'
+import { endless, generateOptions, load, openDesk, promptedRows, theRun, tuneOptions } from '../support/desk.mjs'
 
 async function tuneFor(steps, onFirst = () => {}) {
   const model = await load(openDesk()).promise
   const tuner = await model.tuner(tuneOptions()).promise
   let told = false
-  const run = tuner.run(steps, () => {
+  const run = tuner.run(steps, theRun, () => {
     if (!told) onFirst()
     told = true
   })
   const served = model.generate(promptedRows([[3, 4, 1], [5]]), generateOptions(2, 8)).promise
   await run.promise
   const [[first]] = await served
-  const { data } = await tuner.prompt().promise
+  const { data } = await tuner.prompt(0).promise
   await model.dispose()
   return `${first.tokens.join()} ${data.join()}`
 }
@@ -51,7 +51,7 @@ if (!isMainThread) {
   if (mode === 'terminate-beside') {
     const model = await load(openDesk()).promise
     const tuner = await model.tuner(tuneOptions()).promise
-    const run = tuner.run(endless, () => {})
+    const run = tuner.run(endless, theRun, () => {})
     const ended = run.promise.catch((error) => error.code)
     await terminate(Number(count))
     run.cancel()

@@ -1,5 +1,6 @@
 import type {
   Native,
+  NativeActiveRun,
   NativeGenerateOptions,
   NativeJob,
   NativeLoadOptions,
@@ -19,4 +20,5 @@ export function promptedRows(rows: number[][], prompt?: NativePromptRows): Nativ
 export function generateOptions(count: number, maxNewTokens: number, minNewTokens?: number): NativeGenerateOptions[]
 export const loss: NativeLoss
 export function tuneOptions(options?: Partial<NativeTuneOptions>): NativeTuneOptions
+export const theRun: NativeActiveRun[]
 export const endless: number

@@ -48,6 +48,7 @@ const optimizer = {
   beta1: 0.9,
   beta2: 0.999,
   averageDecay: 0,
+  momentum: 0.95,
 }
 
 export const loss = { reduction: 'sum', zLoss: 0, labelSmoothing: 0 }
@@ -58,10 +59,10 @@ export function tuneOptions(options = {}) {
   return {
     inputs: tokenRows(starts.map((start) => [start, 40 + (start % 7), 50, 1].slice(start % 3))),
     targets: tokenRows(starts.map((start) => [60 + (start % 5), 1])),
-    length: 9,
-    init: { kind: 'vocabulary', sampledFrom: 100 },
+    runs: [{ length: 9, init: { kind: 'vocabulary', sampledFrom: 100 }, seed: 7, learningRate: 0.3 }],
     steps: 100,
     batchSize: 8,
+    microBatchSize: 0,
     shuffle: true,
     dropout: 0.1,
     seed: 7,
@@ -70,6 +71,9 @@ export function tuneOptions(options = {}) {
     ...options,
   }
 }
+
+/** The run of `tuneOptions`, at its rate. */
+export const theRun = [{ run: 0, rateFactor: 1 }]
 
 /** A number of steps that no test waits for. */
 export const endless = 1_000_000_000

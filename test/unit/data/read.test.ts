@@ -205,6 +205,59 @@ describe('readExamples refuses', () => {
     })
   })
 
+  it('a .csv whose quotes go wrong, by the line on which the row begins, however far into the file', async () => {
+    const good = Array.from({ length: 39_999 }, (_, i) => `text ${i},label${i % 3}`)
+    const after = ['more,label1', '"quoted, too",label1', 'more,label1']
+    const broken = {
+      '"never closed,label1': /line 40001: the row that begins here cannot be read/, // the next row's quote ends it
+      'of 6" size,label1': /line 40001: .*Invalid Opening Quote/,
+      '"closed" and more,label1': /line 40001: .*Invalid Closing Quote/,
+      'one field': /line 40001: .*Invalid Record Length/,
+    }
+    for (const [line, message] of Object.entries(broken)) {
+      const path = await put('a.csv', ['input,target', ...good, line, ...after].join('\n'))
+      expect(await refusal(path)).toMatchObject({ code: 'DATA_ROW_INVALID', message: expect.stringMatching(message) })
+    }
+    const open = await put('a.csv', ['input,target', ...good, '"never closed,label1', 'more,label1'].join('\n'))
+    expect((await refusal(open)).message).toMatch(/line 40001: a quote is opened .* never closed/)
+  })
+
+  it('a broken row of a .csv anywhere, among rows of several lines and blank lines', async () => {
+    const row = fc.constantFrom('a,b', '"two\nlines",b', '"one, two",b', '', '"blank\n\nwithin",b')
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { maxLength: 30 }), fc.constantFrom('\n', '\r\n'), async (before, end) => {
+        const lines = ['input,target', ...before].join('\n').split('\n')
+        const path = await put('a.csv', [...lines, 'x"y,b', '"later",b', ''].join(end))
+        expect((await refusal(path)).message).toContain(`a.csv, line ${lines.length + 1}: `)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('a .csv with two columns of one name, or another delimiter', async () => {
+    expect((await refusal(await put('a.csv', 'input,input,target\na,b,c\n'))).message).toMatch(/two columns "input"/)
+    expect(await rows(await put('a.csv', 'id,id,input,target\n1,2,a,b\n'))).toEqual([{ input: 'a', target: 'b' }])
+    const semicolons = await refusal(await put('a.csv', 'input;target\na;b\n'))
+    expect(semicolons).toMatchObject({ code: 'DATA_FILE_INVALID', message: expect.stringMatching(/as if ";" were its delimiter/) })
+  })
+
+  it('a byte that is not UTF-8, wherever it is', async () => {
+    const line = fc.string({ unit: 'grapheme' }).map((text) => JSON.stringify({ input: text, target: 'x' }))
+    const bad = fc.constantFrom(0xff, 0xc0, 0x80, 0xed)
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 8 }), line, bad, async (before, broken, byte) => {
+        const head = Buffer.from(broken.slice(0, 10))
+        const bytes = Buffer.concat([Buffer.from([...before, ''].join('\n')), head, Buffer.of(byte, 0x22), Buffer.from('\n')])
+        const { code, message } = await refusal(await put('a.jsonl', bytes))
+        expect([code, message]).toEqual([
+          'DATA_ROW_INVALID',
+          expect.stringContaining(`line ${before.length + 1}: the line is not UTF-8 (byte ${head.length + 1} `),
+        ])
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   it('text that is not UTF-8, by line', async () => {
     const latin = Buffer.from('{"input":"caf\xe9","target":"b"}\n', 'latin1')
     const path = await put('a.jsonl', Buffer.concat([Buffer.from('{"input":"a","target":"b"}\n'), latin]))

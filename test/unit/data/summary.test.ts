@@ -19,7 +19,7 @@ describe('summarise', () => {
     const { train, validation, warnings } = summarise(await setOf(rows), undefined, text)
     expect(validation).toBeNull()
     expect(train).toEqual({
-      ...{ examples: 19, cutInputs: 1, cutTargets: 1, labels: { '6': 12, '5': 6, '5 5 5': 1 } },
+      ...{ examples: 19, duplicates: 0, cutInputs: 1, cutTargets: 1, labels: { '6': 12, '5': 6, '5 5 5': 1 } },
       inputTokens: { min: 2, mean: (18 * 2 + 8) / 19, p95: 8, max: 8 },
       targetTokens: { min: 2, mean: (18 * 2 + 4) / 19, p95: 4, max: 4 },
     })
@@ -42,6 +42,14 @@ describe('summarise', () => {
     ])
     expect(warnings[0]!.message).toMatch(/1 of 6 .*\(Row 1 has the input of Row 2\)/)
     expect(codes(train, await setOf([example(20, 5), example(21, 6)]))).toEqual([])
+  })
+
+  it('counts rows that repeat an earlier one, and warns of those that contradict it', async () => {
+    const rows = [example(10, 5), example(11, 6), example(10, 5), example(11, 5), example(12, 6), example(11, 6), example(10, 5)]
+    const { train, warnings } = summarise(await setOf(rows), undefined, text)
+    expect(train.duplicates).toBe(3)
+    expect(warnings.map(({ code, count }) => [code, count])).toEqual([['conflicts', 1]])
+    expect(warnings[0]!.message).toMatch(/1 of 7 training rows .* Row 3 \(after Row 1\)/)
   })
 
   it('takes targets that are nearly all different for free text', async () => {

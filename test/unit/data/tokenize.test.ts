@@ -64,7 +64,10 @@ describe('tokenizeExamples', () => {
   it('refuses a target of white space', async () => {
     const error = await tokenize([{ input: 'a', target: ' \n' }]).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(DataError)
-    expect(error).toMatchObject({ code: 'DATA_TARGET_EMPTY', message: expect.stringMatching(/^Row 0: the target " \\n" holds nothing/) })
+    expect(error).toMatchObject({
+      code: 'DATA_TARGET_EMPTY',
+      message: expect.stringMatching(/^Row 0: no token comes of the target " \\n"/),
+    })
   })
 
   it('stops when told to', async () => {

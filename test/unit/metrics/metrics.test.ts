@@ -121,6 +121,75 @@ describe('computeMetrics', () => {
   })
 })
 
+describe('how the metrics hang together', () => {
+  const word = fc.constantFrom('a', 'b', 'c')
+  const labelled = fc.array(fc.tuple(word, word), { minLength: 1, maxLength: 30 })
+  const split = (rows: [string, string][]): [string[], string[]] => [rows.map(([a]) => a), rows.map(([, b]) => b)]
+
+  it('outputs that are all targets: micro F1 is the accuracy, none is invalid, and cb is the mean that it says', async () => {
+    await fc.assert(
+      fc.asyncProperty(labelled, async (rows) => {
+        const [outputs, targets] = split(rows)
+        const predictions = outputs.map((output) => (targets.includes(output) ? output : targets[0]!))
+        const { accuracy, microF1, invalid, macroF1, cb } = await compute(
+          ['accuracy', 'microF1', 'invalid', 'macroF1', 'cb'],
+          predictions,
+          targets,
+        )
+        expect(microF1).toBeCloseTo(accuracy!, 12)
+        expect(invalid).toBe(0)
+        expect(cb).toBeCloseTo((accuracy! + macroF1!) / 2, 12)
+      }),
+    )
+  })
+
+  it('Matthews is between -1 and 1 and the same for predictions and targets changed over', async () => {
+    await fc.assert(
+      fc.asyncProperty(labelled, async (rows) => {
+        const [predictions, targets] = split(rows)
+        const { matthews } = await compute(['matthews'], predictions, targets)
+        expect(Math.abs(matthews!)).toBeLessThanOrEqual(1 + 1e-12)
+        expect((await compute(['matthews'], targets, predictions)).matthews).toBeCloseTo(matthews!, 12)
+      }),
+    )
+  })
+
+  it('correlations: Pearson knows neither unit nor zero, Spearman nothing but the order', async () => {
+    const number = fc.integer({ min: -50, max: 50 })
+    const pairs = fc
+      .array(fc.tuple(number, number), { minLength: 2, maxLength: 20 })
+      .filter((rows) => new Set(rows.map(([, b]) => b)).size > 1)
+    await fc.assert(
+      fc.asyncProperty(pairs, async (rows) => {
+        const [a, b] = [rows.map(([x]) => x), rows.map(([, y]) => y)]
+        const both = async (x: number[], y: number[]) => compute(['pearson', 'spearman'], x.map(String), y.map(String))
+        const { pearson, spearman } = await both(a, b)
+        const moved = await both(
+          a.map((x) => 4 * x + 8),
+          b,
+        )
+        expect(moved.pearson).toBeCloseTo(pearson!, 9)
+        expect(
+          (
+            await both(
+              a.map((x) => x ** 3),
+              b,
+            )
+          ).spearman,
+        ).toBeCloseTo(spearman!, 9)
+        expect(
+          (
+            await both(
+              a.map((x) => -x),
+              b,
+            )
+          ).spearman,
+        ).toBeCloseTo(-spearman!, 9)
+      }),
+    )
+  })
+})
+
 describe('checkMetrics', () => {
   const check = (name: string, targets: string[], labels?: string[]) =>
     checkMetrics([name], {
