@@ -1,10 +1,10 @@
 // Benches print figures, and ratios against a peer in the same run; they assert nothing. `npm run bench -- --help`
+import { decode } from './decode.mjs'
 import { eventLoop } from './event-loop.mjs'
-import { generate } from './generate.mjs'
 import { benchOptions } from './options.mjs'
 import { train } from './train.mjs'
 
-const CASES = { 'event-loop': eventLoop, train, generate }
+const CASES = { 'event-loop': eventLoop, train, ...decode }
 
 const options = benchOptions()
 const unknown = options.cases.filter((name) => !(name in CASES))

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util'
 
-const HELP = `usage: npm run bench -- [event-loop] [train] [generate] [options]
+const HELP = `usage: npm run bench -- [event-loop] [train] [decode-1] [decode-32] [beam-4] [decode-mixed] [options]
 
   --model FOLDER        default models/nano-t5
   --data FILE           JSON lines of { input, target }; default examples/snips/train.jsonl
   --dtype LIST          default float32,bfloat16
-  --batch-size N        default 32
+  --batch-size N        of train; default 32
   --length N            rows of the prompt; default 100
   --rounds N            timed rounds of each case, one more goes before; default 7
   --threads N           default: the cores

@@ -1,7 +1,8 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -20,5 +21,28 @@ export async function peerRates(task, rows, options, dtype, threads) {
     return JSON.parse(stdout)
   } finally {
     await rm(folder, { recursive: true })
+  }
+}
+
+/** A Python process of decode_peer.py that stays: one request, one number. */
+export class Peer {
+  #process
+  #answers
+
+  constructor(python, args) {
+    const script = fileURLToPath(new URL('decode_peer.py', import.meta.url))
+    this.#process = spawn(python, [script, ...args.map(String)], { stdio: ['pipe', 'pipe', 'ignore'] })
+    this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
+  }
+
+  async ask(request) {
+    this.#process.stdin.write(`${JSON.stringify(request)}\n`)
+    const { value, done } = await this.#answers.next()
+    if (done) throw new Error('decode_peer.py ended: does its Python have torch and transformers?')
+    return Number(value)
+  }
+
+  close() {
+    this.#process.stdin.end()
   }
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The same work with Hugging Face transformers and PEFT, for the ratios that the other benches print.
 
-    python peer.py train|generate MODEL ROWS.json [--dtype float32] [--batch 32] [--length 100] [--rounds 7] [--threads N]
+    python peer.py train MODEL ROWS.json [--dtype float32] [--batch 32] [--length 100] [--rounds 7] [--threads N]
 
 ROWS.json: [{"input": [ids], "target": [ids]}]. Prints a JSON array of rates, one a round: examples per second of tuning steps
-(forward, backward, AdamW; dropout off), or new tokens per second of greedy decoding. Needs torch, transformers and peft.
+(forward, backward, AdamW; dropout off). Needs torch, transformers and peft.
 """
 import argparse
 import json
@@ -17,7 +17,6 @@ from peft import PromptTuningConfig, TaskType, get_peft_model
 from transformers import AutoModelForSeq2SeqLM, T5ForConditionalGeneration
 
 STEPS_A_ROUND = 5  # as in train.mjs
-NEW_TOKENS = 64  # as in generate.mjs
 
 # PEFT 0.21 asks for a method that transformers 5.18 has under another name.
 if not hasattr(T5ForConditionalGeneration, "_prepare_encoder_decoder_kwargs_for_generation"):
@@ -62,22 +61,9 @@ def train(model, rows, args):
     return timed(args.rounds, steps)
 
 
-@torch.inference_mode()
-def generate(model, rows, args):
-    # The prompt is put in front by hand, so that only Hugging Face's own generate is timed.
-    def decode(index):
-        ids, mask, _ = batch_at(rows, index, args.batch)
-        embeds = torch.cat([model.get_prompt(batch_size=args.batch).to(model.dtype), model.get_input_embeddings()(ids)], 1)
-        mask = torch.cat([torch.ones(args.batch, args.length, dtype=torch.long), mask], 1)
-        model.base_model.generate(inputs_embeds=embeds, attention_mask=mask, do_sample=False, min_new_tokens=NEW_TOKENS, max_new_tokens=NEW_TOKENS)
-        return NEW_TOKENS * args.batch
-
-    return timed(args.rounds, decode)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=["train", "generate"])
+    parser.add_argument("task", choices=["train"])
     parser.add_argument("model")
     parser.add_argument("rows")
     parser.add_argument("--dtype", default="float32")
@@ -93,7 +79,7 @@ def main():
     base = AutoModelForSeq2SeqLM.from_pretrained(args.model, dtype=getattr(torch, args.dtype))
     config = PromptTuningConfig(task_type=TaskType.SEQ_2_SEQ_LM, num_virtual_tokens=args.length, num_transformer_submodules=1)
     model = get_peft_model(base, config).eval()
-    json.dump({"train": train, "generate": generate}[args.task](model, rows, args), sys.stdout)
+    json.dump({"train": train}[args.task](model, rows, args), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 #include "core/generate/batch.h"
 
-#include <ATen/ops/log_softmax.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -55,10 +53,9 @@ DecodingBatch::DecodingBatch(Executor& model, const PromptedRows& rows, const st
 
 void DecodingBatch::step(Pass& pass, const OnToken& onToken, const OnAnswers& onAnswers) {
   const at::Tensor hidden = model_.step(nextIds(), *cache_, pass);
-  const at::Tensor logits = model_.logits(hidden).to(at::kFloat).contiguous();
-  const at::Tensor logProbs = at::log_softmax(logits, 1);
+  const RawScores raw = rawScores(model_.logits(hidden).to(at::kFloat).contiguous());
   for (const Group& group : groups()) {
-    const Candidates candidates = candidatesOf(group, logits, logProbs);
+    const Candidates candidates = candidatesOf(group, raw);
     auto next = candidates.begin();
     for (Member* member : group.members) {
       const auto end = next + std::ssize(member->search->running());
@@ -105,26 +102,22 @@ std::vector<DecodingBatch::Group> DecodingBatch::groups() {
   return groups;
 }
 
-// One list a running sequence of the group's members, in their order. logits, logProbs: float32 [lanes of the batch,
-// V].
-DecodingBatch::Candidates DecodingBatch::candidatesOf(const Group& group, const at::Tensor& logits,
-                                                      const at::Tensor& logProbs) const {
+// One list a running sequence of the group's members, in their order; `all` is of the batch's lanes.
+DecodingBatch::Candidates DecodingBatch::candidatesOf(const Group& group, const RawScores& all) const {
   const GenerateOptions& options = optionsOf(*group.members[0]);
-  const bool isBeams = options.numBeams > 1;
-  at::Tensor raw = logProbs, scores = isBeams ? logProbs : logits;
-  const bool isWhole = std::ssize(group.lanes) == lanes_;
+  const bool isBeams = options.numBeams > 1, isWhole = std::ssize(group.lanes) == lanes_;
+  RawScores raw = all;
   if (!isWhole) {
-    const at::Tensor lanes = indexTensor(group.lanes, logits.device());
-    raw = raw.index_select(0, lanes);
-    scores = isBeams ? raw : scores.index_select(0, lanes);
+    const at::Tensor lanes = indexTensor(group.lanes, raw.logits.device());
+    raw = {raw.logits.index_select(0, lanes), raw.logSumExp.index_select(0, lanes)};
   }
-  processFor(group, scores, isBeams || isWhole);
+  at::Tensor scores = isBeams ? raw.logits.sub(raw.logSumExp.unsqueeze(1)) : raw.logits;
+  processFor(group, scores, !isBeams);
   if (options.doSample) return sampledBy(group, scores, raw);
-  if (isBeams) return chooseBest(scores, raw, kCandidatesPerBeam * options.numBeams);
-  return chooseGreedy(scores, raw);
+  return chooseBest(scores, raw, isBeams ? kCandidatesPerBeam * options.numBeams : 1);
 }
 
-// `isShared`: others need the scores as they were.
+// `isShared`: the scores are needed as they were, too.
 void DecodingBatch::processFor(const Group& group, at::Tensor& scores, bool isShared) const {
   std::vector<ScoredLane> lanes;
   bool isNeeded = false;
@@ -143,7 +136,7 @@ void DecodingBatch::processFor(const Group& group, at::Tensor& scores, bool isSh
 }
 
 DecodingBatch::Candidates DecodingBatch::sampledBy(const Group& group, const at::Tensor& scores,
-                                                   const at::Tensor& logProbs) const {
+                                                   const RawScores& raw) const {
   std::vector<Draw> draws;
   int64_t lane = -1;  // of `scores`
   for (const Member* member : group.members) {
@@ -154,7 +147,7 @@ DecodingBatch::Candidates DecodingBatch::sampledBy(const Group& group, const at:
       draws.push_back({lane, &optionsOf(*member), member->search->number(i), static_cast<uint64_t>(sequence.length())});
     }
   }
-  return chooseSampled(scores, logProbs, draws);
+  return chooseSampled(scores, raw, draws);
 }
 
 void DecodingBatch::extend(Member& member, const Candidates& candidates, const OnToken& onToken) const {

@@ -49,9 +49,9 @@ class DecodingBatch {
 
   at::Tensor nextIds() const;
   std::vector<Group> groups();
-  Candidates candidatesOf(const Group& group, const at::Tensor& logits, const at::Tensor& logProbs) const;
+  Candidates candidatesOf(const Group& group, const RawScores& all) const;
   void processFor(const Group& group, at::Tensor& scores, bool isShared) const;
-  Candidates sampledBy(const Group& group, const at::Tensor& scores, const at::Tensor& logProbs) const;
+  Candidates sampledBy(const Group& group, const at::Tensor& scores, const RawScores& raw) const;
   void extend(Member& member, const Candidates& candidates, const OnToken& onToken) const;
   void settleEnded(const OnToken& onToken, const OnAnswers& onAnswers);
   void placeSequences();

@@ -1,40 +1,48 @@
 #include "core/generate/choose.h"
 
-#include <ATen/ops/topk.h>
-
-#include <algorithm>
 #include <limits>
-#include <tuple>
+
+#include "core/generate/rows.h"
+#include "core/ops/vocabulary.h"
 
 namespace softprompt {
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
-// tokens, scores and logProbs: [lanes, n], in the order of the candidates.
-std::vector<std::vector<Candidate>> candidates(const at::Tensor& tokens, const at::Tensor& scores,
-                                               const at::Tensor& logProbs) {
-  const at::Tensor tokensHere = tokens.cpu(), scoresHere = scores.cpu(), logProbsHere = logProbs.cpu();
-  const int64_t* token = tokensHere.const_data_ptr<int64_t>();
-  const float* score = scoresHere.const_data_ptr<float>();
-  const float* logProb = logProbsHere.const_data_ptr<float>();
-  std::vector<std::vector<Candidate>> all(tokens.size(0));
-  for (std::vector<Candidate>& lane : all)
-    for (int64_t i = 0; i < tokens.size(1); ++i, ++token, ++score, ++logProb)
-      if (*score != kForbidden) lane.push_back({static_cast<int32_t>(*token), *score, *logProb});
-  return all;
-}
-
 }  // namespace
 
-std::vector<std::vector<Candidate>> chooseGreedy(const at::Tensor& scores, const at::Tensor& logProbs) {
-  const at::Tensor tokens = scores.argmax(1, /*keepdim=*/true);  // the first of equal ones
-  return candidates(tokens, scores.gather(1, tokens), logProbs.gather(1, tokens));
+RawScores rawScores(const at::Tensor& logits) {
+  return {logits, logSumExp(logits)};
 }
 
-std::vector<std::vector<Candidate>> chooseBest(const at::Tensor& scores, const at::Tensor& logProbs, int64_t count) {
-  const auto [best, tokens] = at::topk(scores, std::min(count, scores.size(1)), 1);
-  return candidates(tokens, best, logProbs.gather(1, tokens));
+std::vector<float> valuesAt(const at::Tensor& matrix, const std::vector<int64_t>& places) {
+  const at::Tensor values = matrix.reshape({-1}).index_select(0, indexTensor(places, matrix.device())).cpu();
+  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
+}
+
+std::vector<float> logProbsAt(const RawScores& raw, const std::vector<int64_t>& places) {
+  std::vector<float> logProbs = valuesAt(raw.logits, places);
+  const at::Tensor sums = raw.logSumExp.cpu();
+  const float* sum = sums.const_data_ptr<float>();
+  for (size_t i = 0; i < places.size(); ++i) logProbs[i] -= sum[places[i] / raw.logits.size(1)];
+  return logProbs;
+}
+
+std::vector<std::vector<Candidate>> chooseBest(const at::Tensor& scores, const RawScores& raw, int64_t count) {
+  const std::vector<std::vector<int32_t>> ids = bestIds(scores, count);
+  std::vector<int64_t> places;  // in the flattened [lanes * V]
+  for (size_t lane = 0; lane < ids.size(); ++lane)
+    for (const int32_t id : ids[lane]) places.push_back(static_cast<int64_t>(lane) * scores.size(1) + id);
+  const std::vector<float> score = valuesAt(scores, places), logProb = logProbsAt(raw, places);
+  std::vector<std::vector<Candidate>> all(ids.size());
+  size_t next = 0;
+  for (size_t lane = 0; lane < ids.size(); ++lane)
+    for (const int32_t id : ids[lane]) {
+      if (score[next] != kForbidden) all[lane].push_back({id, score[next], logProb[next]});
+      ++next;
+    }
+  return all;
 }
 
 }  // namespace softprompt

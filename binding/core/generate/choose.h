@@ -11,13 +11,18 @@
 
 namespace softprompt {
 
-// scores and logProbs: float32 [lanes, V], the latter the raw log-softmax. Scores of minus infinity are forbidden: they
-// are never among the candidates. One list of candidates a lane, the best first.
+// The logits of each lane, float32 [lanes, V], and what is to be taken off them for log-probabilities, [lanes].
+struct RawScores {
+  at::Tensor logits;
+  at::Tensor logSumExp;
+};
+RawScores rawScores(const at::Tensor& logits);
 
-// The best token; of equal ones, the lowest id.
-std::vector<std::vector<Candidate>> chooseGreedy(const at::Tensor& scores, const at::Tensor& logProbs);
-// The `count` best (fewer where the vocabulary or what is allowed is smaller).
-std::vector<std::vector<Candidate>> chooseBest(const at::Tensor& scores, const at::Tensor& logProbs, int64_t count);
+// Below, scores: float32 [lanes, V], contiguous. Scores of minus infinity are forbidden: they are never among the
+// candidates. One list of candidates a lane, the best first.
+
+// The `count` best (fewer where the vocabulary or what is allowed is smaller); of equal ones, the lowest id first.
+std::vector<std::vector<Candidate>> chooseBest(const at::Tensor& scores, const RawScores& raw, int64_t count);
 
 // One sample of a lane. Two of them may be of the same lane.
 struct Draw {
@@ -27,7 +32,11 @@ struct Draw {
   uint64_t position;  // tokens made before
 };
 // One candidate a draw, from softmax(score / temperature) among the topK best and of those the nucleus of mass topP.
-std::vector<std::vector<Candidate>> chooseSampled(const at::Tensor& scores, const at::Tensor& logProbs,
+std::vector<std::vector<Candidate>> chooseSampled(const at::Tensor& scores, const RawScores& raw,
                                                   const std::vector<Draw>& draws);
+
+// Values and log-probabilities at places of the flattened [lanes * V].
+std::vector<float> valuesAt(const at::Tensor& matrix, const std::vector<int64_t>& places);
+std::vector<float> logProbsAt(const RawScores& raw, const std::vector<int64_t>& places);
 
 }  // namespace softprompt

@@ -82,14 +82,9 @@ at::Tensor probabilitiesOf(const at::Tensor& scores, const std::vector<Draw>& dr
   return at::softmax(scores.index_select(0, indexTensor(lanes, scores.device())).div_(divisors), 1).cpu();
 }
 
-std::vector<float> valuesAt(const at::Tensor& matrix, const std::vector<int64_t>& places) {
-  const at::Tensor values = matrix.reshape({-1}).index_select(0, indexTensor(places, matrix.device())).cpu();
-  return {values.const_data_ptr<float>(), values.const_data_ptr<float>() + values.numel()};
-}
-
 }  // namespace
 
-std::vector<std::vector<Candidate>> chooseSampled(const at::Tensor& scores, const at::Tensor& logProbs,
+std::vector<std::vector<Candidate>> chooseSampled(const at::Tensor& scores, const RawScores& raw,
                                                   const std::vector<Draw>& draws) {
   const int64_t vocabSize = scores.size(1);
   const at::Tensor all = probabilitiesOf(scores, draws);
@@ -102,7 +97,7 @@ std::vector<std::vector<Candidate>> chooseSampled(const at::Tensor& scores, cons
     const size_t token = drawn(probabilities, uniformOf(draws[i]));
     chosen.push_back(draws[i].lane * vocabSize + static_cast<int64_t>(token));
   }
-  const std::vector<float> score = valuesAt(scores, chosen), logProb = valuesAt(logProbs, chosen);
+  const std::vector<float> score = valuesAt(scores, chosen), logProb = logProbsAt(raw, chosen);
   std::vector<std::vector<Candidate>> candidates(draws.size());
   for (size_t i = 0; i < draws.size(); ++i)
     if (score[i] != -std::numeric_limits<float>::infinity())  // else all were forbidden

@@ -1,12 +1,12 @@
 #include "core/generate/score.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/log_softmax.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <numeric>
 
+#include "core/generate/choose.h"
 #include "core/generate/rows.h"
 
 namespace softprompt {
@@ -16,20 +16,19 @@ namespace {
 constexpr int64_t kMaxLogits = 16 << 20;
 
 // log Pr of tokens[i] under the decoder's hidden state places[i] of `hidden` [n, d]. `places` is ascending, may repeat.
-std::vector<float> logProbsAt(Executor& model, const at::Tensor& hidden, const std::vector<int64_t>& places,
+std::vector<float> logProbsOf(Executor& model, const at::Tensor& hidden, const std::vector<int64_t>& places,
                               const std::vector<int64_t>& tokens) {
   const int64_t vocabSize = model.config().vocabSize, part = std::max<int64_t>(1, kMaxLogits / vocabSize);
   std::vector<float> all;
   all.reserve(places.size());
   for (int64_t from = 0; from < hidden.size(0); from += part) {
     const int64_t rows = std::min(part, hidden.size(0) - from);
-    std::vector<int64_t> flat;  // in this part's log-softmax, [rows * V]
+    std::vector<int64_t> flat;  // in this part's logits, [rows * V]
     for (size_t i = all.size(); i < places.size() && places[i] < from + rows; ++i)
       flat.push_back((places[i] - from) * vocabSize + tokens[i]);
-    const at::Tensor logits = model.logits(hidden.narrow(0, from, rows)).to(at::kFloat);
-    const at::Tensor picked =
-        at::log_softmax(logits, 1).view({-1}).index_select(0, indexTensor(flat, logits.device())).cpu();
-    all.insert(all.end(), picked.const_data_ptr<float>(), picked.const_data_ptr<float>() + picked.numel());
+    const RawScores raw = rawScores(model.logits(hidden.narrow(0, from, rows)).to(at::kFloat));
+    const std::vector<float> picked = logProbsAt(raw, flat);
+    all.insert(all.end(), picked.begin(), picked.end());
   }
   return all;
 }
@@ -64,7 +63,7 @@ void scoreBatch(Executor& model, const PromptedRows& rows, const TokenRows& targ
   }
   const at::Tensor unpadded = hidden.reshape({-1, hidden.size(2)}).index_select(0, indexTensor(real, hidden.device()));
   std::iota(real.begin(), real.end(), 0);
-  const std::vector<float> logProbs = logProbsAt(model, unpadded, real, tokens);
+  const std::vector<float> logProbs = logProbsOf(model, unpadded, real, tokens);
   auto next = logProbs.begin();
   for (const int64_t row : batch) {
     answers[row].assign(next, next + targets.length(row));
@@ -112,7 +111,7 @@ void sumLabels(Executor& model, const Encoded& encoded, const TokenRows& labels,
       places.push_back(pair.place);
       tokens.push_back(labels.row(pair.label)[t]);
     }
-    const std::vector<float> logProbs = logProbsAt(model, hidden, places, tokens);
+    const std::vector<float> logProbs = logProbsOf(model, hidden, places, tokens);
     for (size_t i = 0; i < pairs.size(); ++i) sums[pairs[i].row * labels.size() + pairs[i].label] += logProbs[i];
 
     dropEnded(pairs, labels, t + 1);

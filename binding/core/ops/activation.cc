@@ -78,6 +78,28 @@ SOFTPROMPT_CLONES void backward(bool gelu, Rows rows, const uint16_t* gradient, 
 }
 
 template <class T>
+SOFTPROMPT_INLINE void rowBody(FeedForward kind, const float* first, const float* second, int64_t width, T* out) {
+  if (kind == FeedForward::kRelu) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) simd::store(out + i, first[i] > 0 ? first[i] : 0.0f);
+  } else if (kind == FeedForward::kGatedGelu) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i)
+      simd::store(out + i, first[i] * simd::sigmoid(inside<true>(first[i])) * second[i]);
+  } else {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) simd::store(out + i, first[i] * simd::sigmoid(first[i]) * second[i]);
+  }
+}
+
+SOFTPROMPT_CLONES void rowOf(FeedForward kind, const float* first, const float* second, int64_t width, float* out) {
+  rowBody(kind, first, second, width, out);
+}
+SOFTPROMPT_CLONES void rowOf(FeedForward kind, const float* first, const float* second, int64_t width, uint16_t* out) {
+  rowBody(kind, first, second, width, out);
+}
+
+template <class T>
 auto* bitsOf(const at::Tensor& tensor) {
   return reinterpret_cast<const typename simd::Bits<T>::type*>(tensor.const_data_ptr<T>());
 }
@@ -116,6 +138,13 @@ at::Tensor activate(FeedForward kind, const at::Tensor& wide) {
   if (kind == FeedForward::kRelu) return at::relu(wide);
   const bool gelu = kind == FeedForward::kGatedGelu;
   return wide.scalar_type() == at::kFloat ? gated<float>(gelu, wide) : gated<at::BFloat16>(gelu, wide);
+}
+
+void activate(FeedForward kind, const float* first, const float* second, int64_t width, float* out) {
+  rowOf(kind, first, second, width, out);
+}
+void activate(FeedForward kind, const float* first, const float* second, int64_t width, uint16_t* out) {
+  rowOf(kind, first, second, width, out);
 }
 
 at::Tensor activateBackward(FeedForward kind, const at::Tensor& gradient, const at::Tensor& wide) {

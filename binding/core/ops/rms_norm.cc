@@ -26,7 +26,7 @@ SOFTPROMPT_INLINE void normBody(Rows rows, const float* hidden, const T* weight,
 #pragma omp simd reduction(+ : squares)
     for (int64_t i = 0; i < rows.width; ++i) squares += x[i] * x[i];
     const float r = 1.0f / std::sqrt(squares / static_cast<float>(rows.width) + epsilon);
-    inverse[row] = r;
+    if (inverse) inverse[row] = r;
 #pragma omp simd
     for (int64_t i = 0; i < rows.width; ++i) simd::store(y + i, x[i] * r * simd::toFloat(weight[i]));
   }
@@ -103,6 +103,13 @@ void addGradient(const at::Tensor& gradient, const at::Tensor& hidden, const at:
 Normed rmsNorm(const at::Tensor& hidden, const at::Tensor& weight, double epsilon) {
   return weight.scalar_type() == at::kFloat ? normOf<float>(hidden, weight, epsilon)
                                             : normOf<at::BFloat16>(hidden, weight, epsilon);
+}
+
+void rmsNorm(const NormRows& rows, const float* weight, float* value) {
+  norm({0, rows.rows, rows.width}, rows.hidden, weight, rows.epsilon, value, nullptr);
+}
+void rmsNorm(const NormRows& rows, const uint16_t* weight, uint16_t* value) {
+  norm({0, rows.rows, rows.width}, rows.hidden, weight, rows.epsilon, value, nullptr);
 }
 
 void rmsNormBackward(const at::Tensor& gradient, const at::Tensor& hidden, const at::Tensor& weight,

@@ -58,8 +58,8 @@ class Executor {
   virtual Encoded encode(const at::Tensor& embeds, const at::Tensor& mask, Pass& pass) = 0;
   // Teacher-forced: ids int64 [B, T] already shifted right (first = decoder_start_token_id) -> decoder hidden [B, T, d]
   virtual at::Tensor decode(const at::Tensor& ids, const Encoded& encoded, Pass& pass) = 0;
-  virtual at::Tensor logits(
-      const at::Tensor& decoderHidden) = 0;  // [..., d] -> [..., V], head and scale applied, dtype()
+  // [..., d] -> [..., V], head and scale applied; dtype() or float32
+  virtual at::Tensor logits(const at::Tensor& decoderHidden) = 0;
 
   virtual std::unique_ptr<DecoderCache> startCache(const Encoded& encoded, Pass& pass) = 0;
   virtual at::Tensor step(const at::Tensor& ids, DecoderCache& cache,

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "core/t5/fast_stacks.h"
+#include "core/t5/fast_step.h"
 #include "core/t5/packing.h"
 #include "core/t5/plain_executor.h"
 
@@ -47,33 +48,58 @@ bool wantsGradient(const at::Tensor& input) {
   return at::GradMode::is_enabled() && input.requires_grad();
 }
 
+constexpr int64_t kFewRows = 128;
+
+at::Tensor embeddingOf(const torch::jit::Module& module) {
+  return module.attr("shared").toModule().attr("weight").toTensor();
+}
+
+at::Tensor headOf(const torch::jit::Module& module) {
+  return module.hasattr("lm_head") ? module.attr("lm_head").toModule().attr("weight").toTensor() : embeddingOf(module);
+}
+
 class FastExecutor final : public Executor {
  public:
   FastExecutor(const T5Config& config, torch::jit::Module module)
       : model_{config, fuseWeights(config, module), FastLayers(config)},
         encoderBlocks_(module.attr("encoder").toModule().attr("block").toModule()),
         decoderBlocks_(module.attr("decoder").toModule().attr("block").toModule()),
+        step_(model_, embeddingOf(module), headOf(module), [this](int64_t positions) { return stepBiases(positions); }),
         plain_(makePlainExecutor(config, std::move(module))) {}
 
   const T5Config& config() const override { return model_.config; }
   at::ScalarType dtype() const override { return plain_->dtype(); }
   at::Device device() const override { return plain_->device(); }
   at::Tensor embed(const at::Tensor& ids) override { return plain_->embed(ids); }
-  at::Tensor logits(const at::Tensor& decoderHidden) override { return plain_->logits(decoderHidden); }
+
+  // Few rows, as decoding has them, go by our own product, which gives float32 and each row's own sums.
+  at::Tensor logits(const at::Tensor& decoderHidden) override {
+    const bool isFew = decoderHidden.dim() == 2 && decoderHidden.size(0) <= kFewRows;
+    if (!isFew || wantsGradient(decoderHidden)) return plain_->logits(decoderHidden);
+    const at::NoGradGuard noGrad;
+    return step_.logits(decoderHidden);
+  }
+
   std::unique_ptr<DecoderCache> startCache(const Encoded& encoded, Pass& pass) override {
-    return plain_->startCache(encoded, pass);
+    const at::NoGradGuard noGrad;
+    const auto packing = packingOf(encoded.mask);
+    if (!packing) return plain_->startCache(encoded, pass);
+    return step_.start(withoutPadding(encoded.hidden, *packing), *packing, pass.yieldPoint);
   }
+
   at::Tensor step(const at::Tensor& ids, DecoderCache& cache, Pass& pass) override {
-    return plain_->step(ids, cache, pass);
+    const at::NoGradGuard noGrad;
+    auto* own = dynamic_cast<StepCache*>(&cache);
+    return own ? step_.step(ids, *own, pass.yieldPoint) : plain_->step(ids, cache, pass);
   }
+
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return plain_->parameters(); }
 
   Encoded encode(const at::Tensor& embeds, const at::Tensor& mask, Pass& pass) override {
     const auto packing = packingOf(mask);
     if (!packing) return plain_->encode(embeds, mask, pass);
     const int64_t rows = embeds.size(0), positions = embeds.size(1), width = embeds.size(2);
-    const at::Tensor packed = embeds.to(at::kFloat).reshape({-1, width}).index_select(0, packing->places);
-    const at::Tensor hidden = encodePacked(packed, *packing, pass);
+    const at::Tensor hidden = encodePacked(withoutPadding(embeds.to(at::kFloat), *packing), *packing, pass);
     const at::Tensor padded = at::zeros({rows * positions, width}, hidden.options().requires_grad(false));
     return {padded.index_copy(0, packing->places, hidden).view({rows, positions, width}), mask};
   }
@@ -82,12 +108,17 @@ class FastExecutor final : public Executor {
     const auto packing = packingOf(encoded.mask);
     if (!packing) return plain_->decode(ids, encoded, pass);
     const int64_t rows = ids.size(0), positions = ids.size(1), width = model_.config.dModel;
-    const at::Tensor packed = encoded.hidden.reshape({-1, width}).index_select(0, packing->places);
-    const at::Tensor hidden = decodePacked(ids.index_select(0, packing->order), packed, *packing, pass);
+    const at::Tensor hidden =
+        decodePacked(ids.index_select(0, packing->order), withoutPadding(encoded.hidden, *packing), *packing, pass);
     return hidden.view({rows, positions, width}).index_select(0, std::get<1>(packing->order.sort()));
   }
 
  private:
+  // [B, S, d] -> [N, d]
+  static at::Tensor withoutPadding(const at::Tensor& padded, const Packing& packing) {
+    return padded.flatten(0, 1).index_select(0, packing.places);
+  }
+
   at::Tensor encodePacked(const at::Tensor& packed, const Packing& packing, Pass& pass) {
     const bool keeps = wantsGradient(packed);
     auto run = std::make_shared<EncoderPass>(model_, encoderBiases(packing.longest), packing, pass, keeps);
@@ -122,6 +153,13 @@ class FastExecutor final : public Executor {
     return biases(decoderBlocks_, model_.config.numDecoderLayers, "bias", {positions, 0});
   }
 
+  std::vector<at::Tensor> stepBiases(int64_t positions) {
+    std::vector<at::Tensor> rows =
+        biases(decoderBlocks_, model_.config.numDecoderLayers, "bias", {int64_t{1}, positions - 1});
+    for (at::Tensor& row : rows) row = row.contiguous();
+    return rows;
+  }
+
   std::vector<at::Tensor> biases(const torch::jit::Module& blocks, int64_t count, const std::string& method,
                                  const std::vector<c10::IValue>& arguments) const {
     const at::NoGradGuard noGrad;
@@ -137,6 +175,7 @@ class FastExecutor final : public Executor {
 
   FastModel model_;
   torch::jit::Module encoderBlocks_, decoderBlocks_;
+  FastStep step_;
   std::unique_ptr<Executor> plain_;
 };
 

@@ -1,5 +1,5 @@
 // The fast executor: C++ layers over the frozen tensors, without padding, with fused products and a backward pass of
-// their own. It must equal the plain one, to which it leaves what it does not do itself: decoding steps.
+// their own. It must equal the plain one, to which it leaves what it does not do itself: rows with holes.
 #pragma once
 
 #include <torch/csrc/jit/api/module.h>

@@ -1,0 +1,90 @@
+// Keys and values of a decoding batch for the fast executor's steps. Nothing in it is ever copied or moved: a lane is a
+// list of where its past lies, so that beams and finished rows change lists only.
+//
+// Letters: L blocks of the decoder, H heads, d_kv numbers a head.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "core/ops/attend.h"
+#include "core/ops/attention.h"
+#include "core/t5/executor.h"
+
+namespace softprompt {
+
+// A position's place in its block's keys and values.
+template <class T>
+struct Slot {
+  T* keys;
+  T* values;
+  int64_t place;
+};
+
+class StepCache final : public DecoderCache {
+ public:
+  // `lengths` of the encoder's rows; lane i begins with row i.
+  StepCache(int64_t layers, HeadShape heads, at::ScalarType dtype, const std::vector<int64_t>& lengths);
+
+  void select(const at::Tensor& rows) override;
+
+  int64_t lanes() const { return static_cast<int64_t>(lanes_.size()); }
+  int64_t length() const { return length_; }  // tokens decoded
+  // One more position for every lane.
+  void advance();
+
+  // What a lane's head of a layer has decoded, the newest position included. T: float, or bfloat16 by its bits.
+  template <class T>
+  void past(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const;
+  // Where the newest position's key and value go.
+  template <class T>
+  Slot<T> newest(int64_t layer, int64_t lane, int64_t head) const;
+
+  // What a lane's head sees of the encoder's output.
+  template <class T>
+  void encoded(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const;
+  int64_t encodedLength(int64_t lane) const { return rows_[lanes_[lane].row].length; }
+  template <class T>
+  Slot<T> encodedSlot(int64_t layer, int64_t row, int64_t head, int64_t position) const;
+  BlockShape blockShape() const { return {heads_.size}; }
+
+ private:
+  // Sixteen positions of all lanes that there were: [L, lanes, H, block]
+  struct Page {
+    at::Tensor numbers;
+    int64_t lanes;
+  };
+  struct Part {
+    int64_t page, place;  // place: the lane that wrote it
+    int64_t first;
+    uint32_t mask;
+  };
+  struct Lane {
+    int64_t row;
+    std::vector<Part> past;
+  };
+  struct Row {
+    int64_t length;
+    int64_t firstBlock;  // of one head, in all rows' blocks
+
+    int64_t blocks() const { return (length + kBlockPositions - 1) / kBlockPositions; }
+  };
+
+  template <class T>
+  Slot<T> encodedBlocks(int64_t layer, int64_t row, int64_t head) const;
+  template <class T>
+  T* blockIn(const Page& page, int64_t layer, int64_t place, int64_t head) const;
+
+  const int64_t layers_;
+  const HeadShape heads_;
+  const at::ScalarType dtype_;
+  std::vector<Row> rows_;
+  std::vector<at::Tensor> encoded_;  // a layer: row by row, head by head, keys and then values
+  std::vector<Lane> lanes_;
+  std::vector<Page> pages_;
+  int64_t length_ = 0;
+};
+
+}  // namespace softprompt
