@@ -57,10 +57,14 @@ export function acceptedHashes(env: NodeJS.ProcessEnv = process.env): string[] {
   return [...Object.values(ARCHIVES).map((archive) => archive.sha256), ...Object.values(WHEELS), ...named.filter(Boolean)]
 }
 
-const suffix = process.platform === 'darwin' ? '.dylib' : '.so'
+/** The file name of one of LibTorch's libraries on this platform. */
+function libraryFile(name: string): string {
+  if (process.platform === 'win32') return `${name}.dll`
+  return `lib${name}.${process.platform === 'darwin' ? 'dylib' : 'so'}`
+}
 
 /** Names, in a LibTorch's `lib/`, of the libraries that must be there. */
-export const REQUIRED_LIBRARIES = [`libc10${suffix}`, `libtorch_cpu${suffix}`]
+export const REQUIRED_LIBRARIES = ['c10', 'torch_cpu'].map(libraryFile)
 
 /** The library that only a LibTorch with CUDA has. */
-export const CUDA_LIBRARY = `libtorch_cuda${suffix}`
+export const CUDA_LIBRARY = libraryFile('torch_cuda')

@@ -9,8 +9,9 @@ import { listPackage } from '@electron/asar'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Calls, callsTo, type TuneFigures } from '../../examples/electron/calls.mjs'
 import { ROOT, snips, temporaryFolder } from '../api/helpers.js'
+import { LIBTORCH } from '../package/installed.js'
 import { mustRun } from '../package/sandbox.js'
-import { asSeenByJavaScript, LIBTORCH, packApp } from './electron/app.js'
+import { asSeenByJavaScript, packApp } from './electron/app.js'
 import { findBrowser, openPage, servePage } from './electron/browser.js'
 
 const STEPS = 10
@@ -23,7 +24,6 @@ let calls: Calls
 beforeAll(async () => {
   const rows = snips('train', 80).map(({ input, target }) => `"${input}","${target}"`)
   writeFileSync(csv, `input,target\n${rows.join('\n')}\n`)
-  await mustRun('npm', ['run', 'prebuild'], { cwd: ROOT })
   resources = await packApp(folder)
 })
 
@@ -101,11 +101,11 @@ describe('the computing process, run from inside the archive', () => {
 
 describe.runIf(process.platform === 'linux')('the modules, as Electron wants them', () => {
   const nm = async (name: string, ...options: string[]) => {
-    const file = join(ROOT, 'prebuilds/linux-x64', name)
+    const file = join(ROOT, 'build/Release', name)
     return (await promisify(execFile)('nm', ['-D', '--format=just-symbols', ...options, file])).stdout.split('\n').filter(Boolean)
   }
 
-  it.each(['softprompt.glibc.node', 'softprompt_core.so'])('%s makes no external buffer and exports its entry alone', async (name) => {
+  it.each(['softprompt.node', 'softprompt_core.so'])('%s makes no external buffer and exports its entry alone', async (name) => {
     expect((await nm(name, '--undefined-only')).filter((symbol) => /external_(array)?buffer|^g_|^gtk/.test(symbol))).toEqual([])
     const exported = (await nm(name, '--defined-only')).map((symbol) => symbol.split('@')[0])
     expect(exported.filter((symbol) => !/^(napi_register_module_v1|node_api_module_get_api_version_v1)$/.test(symbol ?? ''))).toEqual([])

@@ -15,6 +15,7 @@ export interface Ran {
 export interface RunOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
+  uid?: number | undefined
 }
 
 /** Runs a program to its end; gives what it said, however it ended. */

@@ -1,29 +1,21 @@
-import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createPackageWithOptions, extractAll, listPackage } from '@electron/asar'
 import { findLibtorch } from '../../../src/libtorch/find.js'
 import { ROOT } from '../../api/helpers.js'
-
-export const LIBTORCH = `@softprompt/libtorch-${process.platform}-${process.arch}`
+import { copyInstalled, LIBTORCH } from '../../package/installed.js'
 
 interface BuilderSettings {
   asarUnpack: string[]
   extraResources: { from: string; to: string }[]
 }
 
-/** The example with all that it needs in node_modules, as after `npm install` of the published packages. */
+/** The example with all that it needs in node_modules, as after its `npm install`. */
 async function installed(folder: string): Promise<void> {
   cpSync(join(ROOT, 'examples/electron'), folder, { recursive: true })
-  const modules = join(folder, 'node_modules')
-  for (const part of ['package.json', 'lib', 'prebuilds', 'models/nano-t5'])
-    cpSync(join(ROOT, part), join(modules, 'softprompt', part), { recursive: true })
-  const listed = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: ROOT, encoding: 'utf8' })
-  for (const path of listed.split('\n').filter((path) => path.startsWith(join(ROOT, 'node_modules')))) {
-    cpSync(path, join(folder, path.slice(ROOT.length)), { recursive: true, dereference: true })
-  }
+  await copyInstalled(folder)
   const { chosen } = await findLibtorch()
-  const libtorch = join(modules, LIBTORCH)
+  const libtorch = join(folder, 'node_modules', LIBTORCH)
   mkdirSync(libtorch, { recursive: true })
   writeFileSync(join(libtorch, 'package.json'), JSON.stringify({ name: LIBTORCH, version: '2.13.0' }))
   symlinkSync(chosen?.lib ?? '', join(libtorch, 'lib'))
