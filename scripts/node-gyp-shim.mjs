@@ -10,6 +10,7 @@ const { values } = parseArgs({
   options: { target: { type: 'string' }, arch: { type: 'string' }, runtime: { type: 'string' }, debug: { type: 'boolean' } },
 })
 const passed = [
+  ...['--target', 'softprompt'], // not core's tests
   ...(values.target ? ['--runtime-version', values.target] : []),
   ...(values.arch ? ['--arch', values.arch] : []),
   ...(values.runtime ? ['--runtime', values.runtime] : []),
