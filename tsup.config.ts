@@ -6,7 +6,6 @@ const shared: Options = {
   outDir: 'lib',
   target: 'node20',
   platform: 'node',
-  sourcemap: true,
   treeshake: true,
   shims: true,
 }

@@ -4,7 +4,6 @@
 // which opens LibTorch from that folder, then the addon beside this module, and gives the addon's exports. What goes
 // wrong is a JavaScript error with the dynamic linker's own words. Every environment (main thread, Workers) makes its
 // own call; libraries stay open for good.
-#include <dlfcn.h>
 #include <node_api.h>
 #include <stdlib.h>
 
@@ -13,17 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "library.h"
+
 namespace {
 
-#ifdef __APPLE__
-constexpr const char* kSuffix = ".dylib";
-constexpr const char* kOpenMpPrefix = "libomp";
-#else
-constexpr const char* kSuffix = ".so";
-constexpr const char* kOpenMpPrefix = "libgomp";  // libgomp.so.1 in a wheel, libgomp-<hash>.so.1 in an archive
-#endif
-
 namespace fs = std::filesystem;
+using namespace softprompt;
 using Register = napi_value (*)(napi_env, napi_value);
 
 // What opening gave: the addon's entry point, or the code and text of the failure.
@@ -33,11 +27,6 @@ struct Opened {
   std::string message;
 };
 
-std::string linkerError() {
-  const char* text = dlerror();
-  return text ? text : "unknown error of the dynamic linker";
-}
-
 // The libraries that libtorch_cpu needs are opened first and by full path, so that neither an rpath nor LD_LIBRARY_PATH
 // has to lead to them.
 std::vector<std::string> libtorchFiles(const std::string& dir) {
@@ -46,24 +35,24 @@ std::vector<std::string> libtorchFiles(const std::string& dir) {
   for (const fs::directory_entry& entry : fs::directory_iterator(dir, unreadable)) {
     if (entry.path().filename().string().rfind(kOpenMpPrefix, 0) == 0) files.push_back(entry.path().string());
   }
-  files.push_back(dir + "/libc10" + kSuffix);
-  files.push_back(dir + "/libtorch_cpu" + kSuffix);
+  for (const char* name : {"c10", "torch_cpu"}) files.push_back(dir + "/" + kLibraryPrefix + name + kLibrarySuffix);
   return files;
 }
 
-// Global, so that the addon, and later libtorch_cuda, find these symbols. Opening a library twice only counts
-// references.
+// Opening a library twice only counts references.
 Opened open(const std::string& libtorchLibDir, const std::string& corePath) {
   // libgomp's threads spin after each parallel region unless told not to before it loads: that would starve Node's own
   // threads.
+#ifndef _WIN32
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
+#endif
   for (const std::string& file : libtorchFiles(libtorchLibDir)) {
-    if (!dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL)) return {nullptr, "LIBTORCH_BROKEN", linkerError()};
+    if (!openLibrary(file)) return {nullptr, "LIBTORCH_BROKEN", libraryError()};
   }
-  void* core = dlopen(corePath.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!core) return {nullptr, fs::exists(corePath) ? "LIBTORCH_BROKEN" : "ADDON_MISSING", linkerError()};
-  auto registerModule = reinterpret_cast<Register>(dlsym(core, "napi_register_module_v1"));
-  if (!registerModule) return {nullptr, "ADDON_MISSING", linkerError()};
+  void* core = openLibrary(corePath);
+  if (!core) return {nullptr, fs::exists(corePath) ? "LIBTORCH_BROKEN" : "ADDON_MISSING", libraryError()};
+  auto registerModule = reinterpret_cast<Register>(findSymbol(core, "napi_register_module_v1"));
+  if (!registerModule) return {nullptr, "ADDON_MISSING", libraryError()};
   return {registerModule, "", ""};
 }
 

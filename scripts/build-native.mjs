@@ -1,5 +1,6 @@
 // Builds binding/ with cmake-js: the loader (build/Release/softprompt.node), the addon (softprompt_core.so beside it) and core's tests
-// (build/core_tests). LibTorch comes from SOFTPROMPT_LIBTORCH, else from where `src/libtorch` finds it (so lib/ must have been built).
+// (build/core_tests). LibTorch comes from SOFTPROMPT_LIBTORCH, else from where `src/libtorch` finds it (so lib/ must have been built). What is given goes on
+// to cmake-js (--arch, --debug).
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
@@ -22,10 +23,19 @@ function cleanIfMadeWithAnother(generator) {
   if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_GENERATOR:INTERNAL=${generator}\n`)) clean('build')
 }
 
-const generator = has('ninja') ? 'Ninja' : 'Unix Makefiles'
+const make = process.platform === 'win32' ? 'NMake Makefiles' : 'Unix Makefiles'
+const generator = has('ninja') ? 'Ninja' : make
 cleanIfMadeWithAnother(generator)
 const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
-const options = ['-G', generator, '--parallel', String(availableParallelism()), `--CDLIBTORCH=${await libtorch()}`]
+const options = [
+  ...process.argv.slice(2),
+  '-G',
+  generator,
+  '--parallel',
+  String(availableParallelism()),
+  `--CDLIBTORCH=${await libtorch()}`,
+]
+if (process.platform === 'win32') options.push('--CDCMAKE_MSVC_RUNTIME_LIBRARY=MultiThreadedDLL') // as LibTorch has it; cmake-js would link its own
 const env = { CCACHE_BASEDIR: rootPath, CCACHE_NOHASHDIR: '1' }
 run(process.execPath, [cmakeJs, 'configure', ...options], { env })
 run(process.execPath, [cmakeJs, 'build', ...options], { env })

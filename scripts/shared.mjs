@@ -1,10 +1,12 @@
 // What the scripts share: where the repository is, and how a program is run.
 import { spawnSync } from 'node:child_process'
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 export const root = new URL('../', import.meta.url)
 export const rootPath = fileURLToPath(root)
+
+export const readPackage = () => JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
 /** Runs a program in the repository with this terminal; ends this process with its exit status if that is not 0. */
 export function run(command, args, { env = {} } = {}) {
@@ -16,7 +18,7 @@ export function run(command, args, { env = {} } = {}) {
 /** Is the program on the PATH, and does it answer to --version? */
 export const has = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
 
-const builtFolders = ['lib', 'build', 'build-fuzz', 'prebuilds', 'coverage']
+const builtFolders = ['lib', 'build', 'build-fuzz', 'build-sanitize', 'prebuilds', 'coverage']
 
 /** Removes a built folder of the repository, and refuses any other. */
 export function clean(folder) {

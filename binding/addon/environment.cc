@@ -33,7 +33,7 @@ Environment& Environment::of(Napi::Env env) {
 
 Environment::Environment(Napi::Env env) : channel(env), jobs(channel) {
   napi_add_env_cleanup_hook(env, onCleanup, this);  // after the channel was made: see channel.h
-  stopOnExitEvent(env);
+  stopBeforeExit(env);
   std::lock_guard lock(registry().mutex);
   registry().open.insert(this);
   static const int registered = std::atexit(onExit);
@@ -42,11 +42,22 @@ Environment::Environment(Napi::Env env) : channel(env), jobs(channel) {
 
 // process.exit() and an uncaught exception end the main thread's environment without its cleanup hooks, but with this
 // event. exit() itself would be too late: static objects that LibTorch made while it worked go before any handler that
-// was added earlier.
-void Environment::stopOnExitEvent(Napi::Env env) {
+// was added earlier. process.reallyExit() skips the event; process.exit() calls it by its name, so that it may be
+// wrapped.
+void Environment::stopBeforeExit(Napi::Env env) {
   const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
   const auto stop = Napi::Function::New(env, [this](const Napi::CallbackInfo&) { stopThreads(); });
   process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), stop});
+
+  const Napi::Value exits = process.Get("reallyExit");
+  if (!exits.IsFunction()) return;
+  const auto original = std::make_shared<Napi::FunctionReference>(Napi::Persistent(exits.As<Napi::Function>()));
+  original->SuppressDestruct();
+  process.Set("reallyExit", Napi::Function::New(env, [this, original](const Napi::CallbackInfo& info) {
+                stopThreads();
+                const Napi::Value code = info.Length() > 0 ? info[0] : info.Env().Undefined();
+                return original->Call(info.This(), {code});
+              }));
 }
 
 Environment::~Environment() {
@@ -98,7 +109,7 @@ void Environment::onCleanup(void* environment) {
   self->jobs.clear();
 }
 
-// For programs that call process.reallyExit(), which skips the event: nothing earlier can be had.
+// For other native code that calls exit(): nothing earlier can be had, and it may be too late (see above).
 void Environment::onExit() {
   std::lock_guard lock(registry().mutex);
   for (Environment* environment : registry().open) {

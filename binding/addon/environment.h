@@ -48,7 +48,7 @@ class Environment {
  private:
   static void onCleanup(void* environment);
   static void onExit();
-  void stopOnExitEvent(Napi::Env env);
+  void stopBeforeExit(Napi::Env env);
   void stopThreads();
 
   std::unordered_map<Session*, std::shared_ptr<Session>> sessions_;

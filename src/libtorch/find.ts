@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { unpackedPath } from './asar.js'
-import { cachedLibtorch, inspectFolder, type LibtorchFolder, readMarker } from './folder.js'
+import { cachedLibtorch, inspectFolder, isBarred, type LibtorchFolder, NOTHING_INSTALLED, readMarker } from './folder.js'
 import { LIBTORCH_MINOR } from './release.js'
 
 export type LibtorchSource = 'environment' | 'package' | 'cache' | 'python'
@@ -79,7 +79,7 @@ function inPackage(): LibtorchPlace {
 function inCache({ cacheRoot }: FindOptions): LibtorchPlace {
   const root = cachedLibtorch(cacheRoot)
   if (readMarker(root)) return place('cache', root, root)
-  return { source: 'cache', where: root, found: null, problem: 'nothing is installed there' }
+  return { source: 'cache', where: root, found: null, problem: isBarred(root) ? 'may not be read (EACCES)' : NOTHING_INSTALLED }
 }
 
 // Only asks where the package is: importing torch would take seconds.

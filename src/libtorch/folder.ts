@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import envPaths from 'env-paths'
+import { libraryProblem } from './library-file.js'
 import { CUDA_LIBRARY, LIBTORCH_VERSION, REQUIRED_LIBRARIES } from './release.js'
 
 /** Written into a LibTorch that this package unpacked, last of all: a folder without it is not finished. */
@@ -29,6 +30,10 @@ export function inspectFolder(root: string): LibtorchFolder | { problem: string 
   if (!existsSync(root)) return { problem: 'the folder does not exist' }
   const missing = REQUIRED_LIBRARIES.filter((name) => !existsSync(join(lib, name)))
   if (missing.length > 0) return { problem: `lib/ lacks ${missing.join(' and ')}` }
+  for (const name of REQUIRED_LIBRARIES) {
+    const problem = libraryProblem(join(lib, name))
+    if (problem) return { problem: `lib/${name} ${problem}` }
+  }
   const headers = existsSync(join(root, 'include', 'ATen', 'ATen.h'))
   return { root, lib, version: versionOf(root), headers, cuda: existsSync(join(lib, CUDA_LIBRARY)) }
 }
@@ -36,6 +41,19 @@ export function inspectFolder(root: string): LibtorchFolder | { problem: string 
 /** Where `installLibtorch` puts it, in the user's cache folder. One for each platform, since a home folder may be shared. */
 export function cachedLibtorch(cacheRoot = envPaths('softprompt', { suffix: '' }).cache): string {
   return join(cacheRoot, 'libtorch', `${LIBTORCH_VERSION}-cpu-${process.platform}-${process.arch}`)
+}
+
+/** What is said of a cache that nobody has filled. */
+export const NOTHING_INSTALLED = 'nothing is installed there'
+
+/** Is a folder there, but barred from this user? (To `existsSync` it would seem not to be there.) */
+export function isBarred(root: string): boolean {
+  try {
+    accessSync(root, constants.R_OK | constants.X_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+  }
 }
 
 export function readMarker(root: string): Marker | null {

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type DownloadOptions, download } from '../download.js'
@@ -7,6 +5,7 @@ import { LibTorchError } from '../errors.js'
 import { lock } from '../lock.js'
 import type { FoundLibtorch } from './find.js'
 import { cachedLibtorch, inspectFolder, MARKER, type Marker, readMarker } from './folder.js'
+import { sha256Of } from './hash.js'
 import { pipArguments, pipDownload } from './pip.js'
 import { ARCHIVES, type Archive, acceptedHashes, LIBTORCH_VERSION } from './release.js'
 import { inspectZip, unpack } from './unpack.js'
@@ -132,7 +131,7 @@ async function checked(file: string, options: InstallOptions, report: Report): P
       `what was found is not the CPU build but ${found}; let pip look in the index of CPU wheels (PIP_INDEX_URL, PIP_FIND_LINKS)`,
     )
   }
-  const sha256 = await hashOf(file, report, options.signal)
+  const sha256 = await sha256Of(file, (loaded, total) => report({ status: 'verify', loaded, total }), options.signal)
   if (!contents || !(options.hashes ?? acceptedHashes()).includes(sha256)) {
     await rm(file, { force: true })
     throw unknownFile(basename(file), sha256, contents?.wheelVersion ? null : archiveFor(options))
@@ -171,18 +170,6 @@ async function unpackInto(place: string, { file, prefix, marker }: CheckedFile, 
   }
   await rm(file, { force: true })
   await rmdir(dirname(file)).catch(() => {}) // pip's folder, now empty; the cache's own is not
-}
-
-async function hashOf(file: string, report: Report, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  const total = (await stat(file)).size
-  let loaded = 0
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, signal })) {
-    hash.update(chunk)
-    loaded += chunk.length
-    report({ status: 'verify', loaded, total })
-  }
-  return hash.digest('hex')
 }
 
 async function writeThrough(path: string, text: string): Promise<void> {

@@ -32,12 +32,22 @@ async function load(): Promise<Native> {
   return openNative(loaderPath, await findLibtorch())
 }
 
+const CORE_SUFFIX = { darwin: '.dylib', win32: '.dll' }[process.platform as string] ?? '.so'
+
+function requireLoader(path: string): Loader {
+  try {
+    return createRequire(import.meta.url)(path) as Loader
+  } catch (cause) {
+    throw new LibTorchError('ADDON_MISSING', `The native module could not be opened: ${(cause as Error).message}.`, { cause })
+  }
+}
+
 /** Opens LibTorch and the addon through the loader, softprompt.node. */
 export function openNative(loaderPath: string, search: LibtorchSearch): Native {
   if (!search.chosen) throw notFound(search)
-  const { open } = createRequire(import.meta.url)(loaderPath) as Loader
+  const { open } = requireLoader(loaderPath)
   try {
-    return open(search.chosen.lib, join(dirname(loaderPath), `softprompt_core${process.platform === 'darwin' ? '.dylib' : '.so'}`))
+    return open(search.chosen.lib, join(dirname(loaderPath), `softprompt_core${CORE_SUFFIX}`))
   } catch (error) {
     throw explain(error, search.chosen, search.advice)
   }

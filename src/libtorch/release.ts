@@ -48,16 +48,23 @@ export const WHEELS: Readonly<Record<string, string>> = {
   'cp314-macosx_14_0_arm64': 'd849b390e07d8d333ce8ecaf91b273c656c598379a19c9acf1318a883f6b391c',
 }
 
+/** The Python tag and platform of the wheel with this sha256, where it is one of those above. */
+export const pinnedWheel = (sha256: string) => Object.keys(WHEELS).find((tag) => WHEELS[tag] === sha256) ?? null
+
 /** The sha256 of the files that may be unpacked: those above, and those that the user names in SOFTPROMPT_LIBTORCH_SHA256 (separated by commas). */
 export function acceptedHashes(env: NodeJS.ProcessEnv = process.env): string[] {
   const named = (env.SOFTPROMPT_LIBTORCH_SHA256 ?? '').toLowerCase().split(/[\s,]+/)
   return [...Object.values(ARCHIVES).map((archive) => archive.sha256), ...Object.values(WHEELS), ...named.filter(Boolean)]
 }
 
-const suffix = process.platform === 'darwin' ? '.dylib' : '.so'
+/** The file name of one of LibTorch's libraries on this platform. */
+function libraryFile(name: string): string {
+  if (process.platform === 'win32') return `${name}.dll`
+  return `lib${name}.${process.platform === 'darwin' ? 'dylib' : 'so'}`
+}
 
 /** Names, in a LibTorch's `lib/`, of the libraries that must be there. */
-export const REQUIRED_LIBRARIES = [`libc10${suffix}`, `libtorch_cpu${suffix}`]
+export const REQUIRED_LIBRARIES = ['c10', 'torch_cpu'].map(libraryFile)
 
 /** The library that only a LibTorch with CUDA has. */
-export const CUDA_LIBRARY = `libtorch_cuda${suffix}`
+export const CUDA_LIBRARY = libraryFile('torch_cuda')

@@ -33,18 +33,20 @@ export async function inspectZip(file: string): Promise<Contents> {
 // Python's binding, and the libraries of PyTorch's own tests: nothing of ours uses them.
 const LEFT_OUT = /^lib\/(lib(torch_python|shm|jitbackend_test|torchbind_test|backend_with_compiler|aoti_custom_ops)\b|libshm(_windows)?\/)/
 
-const isWanted = (name: string) => (name.startsWith('lib/') || name.startsWith('include/')) && !name.endsWith('/') && !LEFT_OUT.test(name)
+const isWanted = (name: string) => (name.startsWith('lib/') || name.startsWith('include/')) && !LEFT_OUT.test(name)
 
 export interface UnpackOptions {
   file: string
   to: string
   prefix: string
+  /** Which files, by their names after the prefix; `lib/` and `include/` without the parts for Python where not given. */
+  wanted?: (name: string) => boolean
   onProgress(loaded: number, total: number | null): void
   signal?: AbortSignal | undefined
 }
 
-/** Unpacks `lib/` and `include/` of the LibTorch in a zip. Progress is in bytes of the zip. */
-export async function unpack({ file, to, prefix, onProgress, signal }: UnpackOptions): Promise<void> {
+/** Unpacks what is wanted of the LibTorch in a zip. Progress is in bytes of the zip. */
+export async function unpack({ file, to, prefix, wanted = isWanted, onProgress, signal }: UnpackOptions): Promise<void> {
   const zip = await yauzl.openPromise(file, { lazyEntries: true, autoClose: true })
   const made = new Set<string>()
   let loaded = 0
@@ -52,12 +54,12 @@ export async function unpack({ file, to, prefix, onProgress, signal }: UnpackOpt
     signal?.throwIfAborted()
     loaded += entry.compressedSize
     const name = entry.fileName.startsWith(prefix) ? entry.fileName.slice(prefix.length) : ''
-    if (!isWanted(name)) continue
+    if (!name || name.endsWith('/') || !wanted(name)) continue
     const path = join(to, name)
     if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true })
     made.add(dirname(path))
     // The libraries are flushed to the disk; ten thousand headers are not worth the wait.
-    const out = createWriteStream(path, { flush: name.startsWith('lib/') })
+    const out = createWriteStream(path, { flush: /(^|\/)lib\//.test(name) })
     await pipeline(await zip.openReadStreamPromise(entry), out, { signal })
     onProgress(loaded, zip.fileSize)
   }

@@ -5,7 +5,7 @@ import { unpackedPath } from '../../src/libtorch/asar.js'
 import { findLibtorch } from '../../src/libtorch/find.js'
 import { cachedLibtorch } from '../../src/libtorch/folder.js'
 import { CUDA_LIBRARY, REQUIRED_LIBRARIES } from '../../src/libtorch/release.js'
-import { temporaryFolder } from './helpers.js'
+import { temporaryFolder, tinyLibrary } from './helpers.js'
 
 let folder: string
 let cacheRoot: string
@@ -16,8 +16,8 @@ beforeEach(() => {
   cacheRoot = join(folder, 'cache')
 })
 
-function makeLibtorch(root: string, files: Record<string, string> = {}): string {
-  for (const name of REQUIRED_LIBRARIES) files[`lib/${name}`] ??= ''
+function makeLibtorch(root: string, files: Record<string, string | Buffer> = {}): string {
+  for (const name of REQUIRED_LIBRARIES) files[`lib/${name}`] ??= tinyLibrary()
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, name)), { recursive: true })
     writeFileSync(join(root, name), text)

@@ -23,6 +23,14 @@ export function temporaryFolder(): string {
 
 export const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
+/** A library as far as its header says: of this machine's architecture, and whole. */
+export function tinyLibrary(): Buffer {
+  const header = Buffer.alloc(64)
+  header.write('\x7fELF\x02\x01\x01', 'latin1')
+  header.writeUInt16LE(process.arch === 'arm64' ? 183 : 62, 18)
+  return header
+}
+
 export async function writeZip(path: string, files: Record<string, string | Buffer>): Promise<Buffer> {
   const zip = new yazl.ZipFile()
   for (const [name, content] of Object.entries(files)) zip.addBuffer(Buffer.from(content), name)
@@ -35,7 +43,7 @@ export async function writeZip(path: string, files: Record<string, string | Buff
 export function tinyLibtorch(prefix: 'libtorch/' | 'torch/', padding = 0): Record<string, string | Buffer> {
   const noise = createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16)).update(Buffer.alloc(padding))
   return {
-    ...Object.fromEntries(REQUIRED_LIBRARIES.map((name) => [`${prefix}lib/${name}`, `library ${name}`])),
+    ...Object.fromEntries(REQUIRED_LIBRARIES.map((name) => [`${prefix}lib/${name}`, tinyLibrary()])),
     [`${prefix}lib/libgomp.so.1`]: 'library libgomp',
     [`${prefix}lib/libtorch_python.so`]: 'for Python',
     [`${prefix}lib/libshm/core.h`]: 'for Python',

@@ -15,14 +15,15 @@ describe('process.exit()', () => {
     ['generate', 10],
     ['both', 3],
     ['load', 3],
+    ['reallyExit', 10],
   ])('ends a process in mid-%s, %i times', async (work, times) => {
     for (let i = 0; i < times; i++) expectEnd(await runChild('exit.mjs', [work]), 3)
   })
 })
 
 describe('Workers', () => {
-  it('are terminated in mid-tune, 20 of them', async () => {
-    expectEnd(await runChild('workers.mjs', ['terminate', '20']), 0)
+  it('are terminated in mid-tune and mid-generate, 100 of them', async () => {
+    expectEnd(await runChild('workers.mjs', ['terminate', '100']), 0)
   })
 
   it('are terminated beside a run on the main thread, which goes on', async () => {

@@ -4,7 +4,8 @@ import pc from 'picocolors'
 import { SoftPromptError } from '../../errors.js'
 import { inspectFile } from '../../inspect.js'
 import { findLibtorch, type LibtorchSearch } from '../../libtorch/find.js'
-import { loadNative } from '../../libtorch/load.js'
+import { loadNative, packageRoot } from '../../libtorch/load.js'
+import { whereNotFound, whereNotOpened, whereSlow } from '../../libtorch/remedy.js'
 import { T5 } from '../../model.js'
 import type { Native } from '../../native.js'
 import { VERSION } from '../../version.js'
@@ -28,8 +29,16 @@ interface Diagnosis {
   /** Bytes that the model's numbers take as either dtype: known before it is loaded, and where it cannot be. */
   modelMemory?: { float32: number; bfloat16: number }
   model?: { path: string; device: string; dtype: string; parameters: number; bytes: number; tokenizer: boolean }
-  /** What stands in the way, with what to do. */
+  /** What stands in the way. */
   problems: string[]
+  /** The problems, and what works but not as well as it could, each with the command that mends it. */
+  findings: Finding[]
+}
+
+interface Finding {
+  severity: 'problem' | 'warning'
+  message: string
+  command: string | null
 }
 
 export function doctorCommand(root: Command): void {
@@ -46,13 +55,21 @@ export function doctorCommand(root: Command): void {
 }
 
 async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
-  const problems: string[] = []
-  const attempt = <T>(work: () => Promise<T>) => work().catch((error: unknown) => void problems.push(problem(error)))
   const libtorch = await findLibtorch({ all: true })
-  if (!libtorch.chosen) problems.push(`LIBTORCH_NOT_FOUND: LibTorch was not found. ${libtorch.advice}`)
-  const native = libtorch.chosen ? await attempt(async () => (await loadNative()).versions()) : undefined
+  const findings: Finding[] = []
+  const stop = (message: string, command: string | null = null) => void findings.push({ severity: 'problem', message, command })
+  const native = await tryNative(libtorch, stop)
+  if (native && libtorch.chosen)
+    findings.push(...whereSlow(libtorch.chosen, native.cpuCapability).map((trouble) => ({ severity: 'warning' as const, ...trouble })))
   const modelMemory = native && flags.model !== undefined ? await memoryOf(flags.model) : undefined
-  const model = native && flags.model !== undefined ? await attempt(() => tryModel(flags.model as string)) : undefined
+  const model =
+    native && flags.model !== undefined
+      ? await tryModel(flags.model).catch((error: unknown) => {
+          stop(problem(error))
+          return undefined
+        })
+      : undefined
+  const problems = findings.filter(({ severity }) => severity === 'problem').map(({ message }) => message)
   return {
     usable: problems.length === 0,
     softprompt: VERSION,
@@ -65,6 +82,23 @@ async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
     ...(modelMemory && { modelMemory }),
     ...(model && { model }),
     problems,
+    findings,
+  }
+}
+
+/** The native module's own account; else tells `stop` what keeps it from being opened. */
+async function tryNative(libtorch: LibtorchSearch, stop: (message: string, command: string) => void) {
+  if (!libtorch.chosen) {
+    const { message, command } = whereNotFound(libtorch, packageRoot())
+    stop(`LIBTORCH_NOT_FOUND: LibTorch was not found. ${message} ${libtorch.advice}`, command)
+    return undefined
+  }
+  try {
+    return (await loadNative()).versions()
+  } catch (error) {
+    const { message, command } = whereNotOpened((error as Error).message, libtorch.chosen)
+    stop(`${problem(error)} ${message}`, command)
+    return undefined
   }
 }
 
@@ -87,7 +121,7 @@ async function tryModel(source: string) {
 }
 
 function text(diagnosis: Diagnosis): string {
-  const { libtorch, native, model, modelMemory, problems } = diagnosis
+  const { libtorch, native, model, modelMemory } = diagnosis
   const line = (name: string, value: string) => `${pc.dim(name.padEnd(12))} ${value}`
   const lines = [
     line('softprompt', diagnosis.softprompt),
@@ -111,7 +145,16 @@ function text(diagnosis: Diagnosis): string {
     const size = `${count(model.parameters)} parameters, ${bytes(model.bytes)} as ${model.dtype} on ${model.device}`
     lines.push(line('model', `${model.path}: ${size}, ${model.tokenizer ? 'with' : 'without'} tokenizer`))
   }
-  return [...lines, '', ...problems.map((found) => pc.red(found)), ...(problems.length === 0 ? [pc.green('ready')] : [])].join('\n')
+  return [...lines, '', ...verdict(diagnosis)].join('\n')
+}
+
+/** What was found, each with its command under it. */
+function verdict({ findings, usable }: Diagnosis): string[] {
+  const lines = findings.flatMap(({ severity, message, command }) => {
+    const colour = severity === 'problem' ? pc.red : pc.yellow
+    return command ? [colour(message), `  ${pc.bold(command)}`] : [colour(message)]
+  })
+  return [...lines, ...(usable ? [pc.green('ready')] : [])]
 }
 
 function placeLine({ where, found, problem }: LibtorchSearch['places'][number], { chosen }: LibtorchSearch): string {

@@ -20,6 +20,10 @@ const work = {
     serve()
     await tuner.run(endless, theRun, () => {}).promise
   },
+  async reallyExit() {
+    const tuner = await model.tuner(tuneOptions()).promise
+    await tuner.run(endless, (steps) => steps.at(-1).step > 2 && process.reallyExit(3)).promise
+  },
   async load() {
     setImmediate(exit)
     await load(native).promise

@@ -18,8 +18,18 @@ async function tuneFor(steps, onFirst = () => {}) {
   return `${first.tokens.join()} ${data.join()}`
 }
 
-function startWorker(steps) {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { steps } })
+/** Generates without end; `onFirst` is called in the middle of it. */
+async function generateOn(onFirst) {
+  const model = await load(openDesk()).promise
+  let told = false
+  await model.generate(promptedRows([[3, 4, 1], [5]]), generateOptions(2, 100_000, 100_000), () => {
+    if (!told) onFirst()
+    told = true
+  }).promise
+}
+
+function startWorker(work) {
+  const worker = new Worker(new URL(import.meta.url), { workerData: work })
   const message = new Promise((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
@@ -29,20 +39,21 @@ function startWorker(steps) {
 
 async function terminate(count) {
   for (let i = 0; i < count; i++) {
-    const { worker, message } = startWorker(endless)
+    const { worker, message } = startWorker(i % 2 === 0 ? { steps: endless } : { generate: true })
     await message
     await worker.terminate()
   }
 }
 
 async function beside() {
-  const workers = [startWorker(30), startWorker(30)]
+  const workers = [startWorker({ steps: 30 }), startWorker({ steps: 30 })]
   const results = await Promise.all([tuneFor(30), ...workers.map(({ message }) => message)])
   if (new Set(results).size !== 1) throw new Error('the three environments disagree')
 }
 
 if (!isMainThread) {
-  const { steps } = workerData
+  const { steps, generate } = workerData
+  if (generate) await generateOn(() => parentPort.postMessage('generating'))
   const result = await tuneFor(steps, () => steps === endless && parentPort.postMessage('tuning'))
   parentPort.postMessage(result)
 } else {

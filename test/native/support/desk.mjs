@@ -48,7 +48,7 @@ const optimizer = {
   beta1: 0.9,
   beta2: 0.999,
   averageDecay: 0,
-  momentum: 0.95,
+  momentum: 0.9,
 }
 
 export const loss = { reduction: 'sum', zLoss: 0, labelSmoothing: 0 }
