@@ -10,12 +10,12 @@ const labels = ['playlist', 'restaurant', 'weather', 'music', 'rating', 'work', 
 
 const t5 = await T5.load(here('../models/nano-t5'))
 
-// Learn. The model stays frozen; what is learned is a matrix of 20 rows, which start as the embeddings of the labels and of other frequent words.
+// Learn. The model stays frozen; what is learned is a matrix of 100 rows, which start as the embeddings of the labels and of other frequent words.
 const run = t5.tune({
   train: here('snips/train.jsonl'),
   validation: here('snips/validation.jsonl'),
-  prompt: { length: 20, init: { labels } },
-  steps: 300,
+  prompt: { init: { labels } },
+  steps: 400,
   evaluateEvery: 100,
   seed: 0,
 })

@@ -18,12 +18,12 @@ test("README's example runs", async () => {
     const saved = join(folder, 'snips.safetensors')
     writeFileSync(
       file,
-      code.replace('steps: 300', 'steps: 4').replace('Every: 50', 'Every: 2').replaceAll("'snips.safetensors'", JSON.stringify(saved)),
+      code.replace('steps: 400', 'steps: 4').replace('Every: 100', 'Every: 2').replaceAll("'snips.safetensors'", JSON.stringify(saved)),
     )
     const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: ROOT })
     expect(stdout).toContain('step 4: accuracy')
-    expect(stdout).toContain('20 x')
-    expect(readFileSync(saved).length).toBeGreaterThan(20 * 4)
+    expect(stdout).toContain('100 x')
+    expect(readFileSync(saved).length).toBeGreaterThan(100 * 4)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -86,7 +86,7 @@ void checkPartsAgainstWhole(Executor& model, const ObjectiveOptions& options) {
       CHECK(std::abs(sums[i].negativeLogProb - whole[i].negativeLogProb) < 1e-5 * whole[i].negativeLogProb);
       CHECK_EQ(sums[i].targetTokens, whole[i].targetTokens);
       const double norm = whole[i].gradient.norm().item<double>();
-      CHECK(sums[i].gradient.sub(whole[i].gradient).norm().item<double>() < 1e-5 * norm);
+      CHECK(sums[i].gradient.sub(whole[i].gradient).norm().item<double>() < 1e-4 * norm);
     }
   }
 }

@@ -77,6 +77,8 @@ it('takes up files that are added, replaced and removed, and keeps a prompt whos
 })
 
 it('answers what is under way when it is told to end, and then ends', async () => {
+  const received = () => log.split('incoming request').length
+  const before = received()
   const calls = Array.from({ length: 24 }, (_, i) =>
     post(i % 3 === 0 ? '/stream/a' : '/generate/a', { input: `question ${i}`, maxNewTokens: 40 }).then(async (response) => {
       await response.text()
@@ -84,6 +86,7 @@ it('answers what is under way when it is told to end, and then ends', async () =
     }),
   )
   const first = await Promise.race(calls)
+  await until(() => received() === before + calls.length)
   server.kill('SIGTERM')
   expect(first).toBe(200)
   const statuses = await Promise.all(calls.map((call) => call.catch((error: Error) => error.message)))

@@ -5,8 +5,8 @@ import { ROOT } from './sandbox.js'
 /** README's first example: as it stands, but for a few steps instead of hundreds, and for where it saves. */
 export function readmeExample(saveTo: string): string {
   const code = /```js\n(import \{ T5 \}.*?)```/s.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1]
-  if (!code?.includes('steps: 300')) throw new Error("README's example is not where it was")
-  return code.replace('steps: 300', 'steps: 2').replace('Every: 50', 'Every: 2').replaceAll("'snips.safetensors'", JSON.stringify(saveTo))
+  if (!code?.includes('steps: 400')) throw new Error("README's example is not where it was")
+  return code.replace('steps: 400', 'steps: 2').replace('Every: 100', 'Every: 2').replaceAll("'snips.safetensors'", JSON.stringify(saveTo))
 }
 
 /** The same program as CommonJS, which has no `await` outside functions. */

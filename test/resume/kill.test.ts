@@ -20,7 +20,7 @@ interface Result {
 
 /** Numbers of a report that do not depend on the clock. */
 function timeless({ report, runs }: Result) {
-  const strip = (one: object) => ({ ...one, seconds: 0, examplesPerSecond: 0 })
+  const strip = (one: object) => ({ ...one, seconds: 0, examplesPerSecond: 0, pace: [], peakRss: 0 })
   return [report, ...(runs ?? []).map((run) => run.report)].map(strip)
 }
 

@@ -23,8 +23,8 @@ interface DemoFlags {
 }
 
 /** Enough for the task, and a few minutes on two processor cores. */
-const STEPS = 400
-const LENGTH = 20
+const STEPS = 500
+const LENGTH = 100
 
 const SHOWN = 7
 

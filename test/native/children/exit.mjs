@@ -22,7 +22,7 @@ const work = {
   },
   async reallyExit() {
     const tuner = await model.tuner(tuneOptions()).promise
-    await tuner.run(endless, (steps) => steps.at(-1).step > 2 && process.reallyExit(3)).promise
+    await tuner.run(endless, theRun, (steps) => steps.at(-1).step > 2 && process.reallyExit(3)).promise
   },
   async load() {
     setImmediate(exit)
