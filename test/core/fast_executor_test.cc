@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "core/runtime/random.h"
+#include "core/t5/packing.h"
 #include "core/train/dropout.h"
 #include "fixture.h"
 
@@ -48,6 +49,17 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
 }
 
 }  // namespace
+
+TEST(packingIsRoundedUp) {
+  at::Tensor mask = at::ones({3, 40}, at::kBool);
+  mask[1].narrow(0, 7, 33).fill_(false);
+  const auto packing = softprompt::packingOf(mask);
+  CHECK_EQ(packing->tokens, 87);
+  CHECK_EQ(packing->places.numel(), 96);
+  CHECK_EQ(softprompt::tokensOf(packing->groups), 87);
+  CHECK_EQ(packing->places[0].item<int64_t>(), 40);  // the shortest row first
+  CHECK_EQ(softprompt::packingOf(at::ones({6, 100}, at::kBool))->places.numel(), 640);
+}
 
 TEST(fastEqualsPlain) {
   for (const char* family : kFamilies) {

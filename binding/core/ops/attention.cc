@@ -26,6 +26,12 @@ std::vector<AttentionRow> rowsOf(const std::vector<RowGroup>& groups, int64_t qu
   return rows;
 }
 
+const at::Tensor& withEmptyTail(const at::Tensor& tokens, const std::vector<RowGroup>& groups) {
+  const int64_t real = tokensOf(groups);
+  if (real < tokens.size(0)) tokens.narrow(0, real, tokens.size(0) - real).zero_();
+  return tokens;
+}
+
 AttentionInputs selfInputs(const at::Tensor& qkv, const std::vector<RowGroup>& groups, const at::Tensor& bias,
                            HeadShape shape) {
   return {partOf(qkv, 0, shape), partOf(qkv, 1, shape), partOf(qkv, 2, shape), bias, rowsOf(groups, 0), shape};
@@ -40,18 +46,23 @@ AttentionInputs crossInputs(const at::Tensor& q, const at::Tensor& kv, const std
 
 Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& groups, const at::Tensor& bias,
                        HeadShape shape) {
-  if (!hasRowAttention(qkv.scalar_type(), shape.size)) return flashSelfAttention(qkv, groups, bias, shape);
+  if (!hasRowAttention(qkv.scalar_type(), shape.size)) {
+    Attended attended = flashSelfAttention(qkv, groups, bias, shape);
+    withEmptyTail(attended.out, groups);
+    return attended;
+  }
   const at::Tensor out = at::empty({qkv.size(0), shape.inner()}, qkv.options());
-  return {out, attendRows(selfInputs(qkv, groups, bias, shape), out), {}};
+  return {withEmptyTail(out, groups), attendRows(selfInputs(qkv, groups, bias, shape), out), {}};
 }
 
 at::Tensor selfAttentionBackward(const at::Tensor& gradient, const at::Tensor& qkv, const Attended& attended,
                                  const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape) {
-  if (!attended.logSumExp.defined()) return flashSelfAttentionBackward(gradient, qkv, attended, groups, bias, shape);
+  if (!attended.logSumExp.defined())
+    return withEmptyTail(flashSelfAttentionBackward(gradient, qkv, attended, groups, bias, shape), groups);
   const at::Tensor out = at::empty_like(qkv);
   attendRowsBackward(selfInputs(qkv, groups, bias, shape), gradient, attended.logSumExp,
                      {partOf(out, 0, shape), partOf(out, 1, shape), partOf(out, 2, shape)});
-  return out;
+  return withEmptyTail(out, groups);
 }
 
 Attended crossAttention(const at::Tensor& q, const at::Tensor& kv, const std::vector<RowGroup>& groups, int64_t queries,
@@ -64,6 +75,7 @@ Attended crossAttention(const at::Tensor& q, const at::Tensor& kv, const std::ve
 at::Tensor crossAttentionBackward(const at::Tensor& gradient, const at::Tensor& q, const at::Tensor& kv,
                                   const Attended& attended, const std::vector<RowGroup>& groups, int64_t queries,
                                   HeadShape shape, at::Tensor kvGradient) {
+  withEmptyTail(kvGradient, groups);
   if (!attended.logSumExp.defined())
     return flashCrossAttentionBackward(gradient, q, kv, attended, groups, queries, shape, kvGradient);
   const at::Tensor out = at::empty_like(q);

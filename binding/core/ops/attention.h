@@ -32,6 +32,8 @@ struct Attended {
   std::vector<Group> groups;
 };
 
+// Tokens behind the last row are nobody's: what is given of them is 0.
+//
 // qkv [N, 3 i]: queries, keys, values of each token side by side. bias float32 [1, H, S, S], S at least the
 // longest row: each row takes the corner of its length; or undefined.
 Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& groups, const at::Tensor& bias,

@@ -30,4 +30,9 @@ inline std::vector<RowGroup> groupsOf(const std::vector<int64_t>& lengths) {
   return groups;
 }
 
+// Tokens of all groups.
+inline int64_t tokensOf(const std::vector<RowGroup>& groups) {
+  return groups.back().offset + groups.back().tokens();
+}
+
 }  // namespace softprompt

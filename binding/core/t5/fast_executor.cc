@@ -84,7 +84,8 @@ class FastExecutor final : public Executor {
     const at::NoGradGuard noGrad;
     const auto packing = packingOf(encoded.mask);
     if (!packing) return plain_->startCache(encoded, pass);
-    return step_.start(withoutPadding(encoded.hidden, *packing), *packing, pass.yieldPoint);
+    const at::Tensor packed = withoutPadding(encoded.hidden, *packing).narrow(0, 0, packing->tokens);
+    return step_.start(packed, *packing, pass.yieldPoint);
   }
 
   at::Tensor step(const at::Tensor& ids, DecoderCache& cache, Pass& pass) override {
@@ -101,7 +102,8 @@ class FastExecutor final : public Executor {
     const int64_t rows = embeds.size(0), positions = embeds.size(1), width = embeds.size(2);
     const at::Tensor hidden = encodePacked(withoutPadding(embeds.to(at::kFloat), *packing), *packing, pass);
     const at::Tensor padded = at::zeros({rows * positions, width}, hidden.options().requires_grad(false));
-    return {padded.index_copy(0, packing->places, hidden).view({rows, positions, width}), mask};
+    const auto real = [&](const at::Tensor& all) { return all.narrow(0, 0, packing->tokens); };
+    return {padded.index_copy(0, real(packing->places), real(hidden)).view({rows, positions, width}), mask};
   }
 
   at::Tensor decode(const at::Tensor& ids, const Encoded& encoded, Pass& pass) override {
@@ -114,7 +116,7 @@ class FastExecutor final : public Executor {
   }
 
  private:
-  // [B, S, d] -> [N, d]
+  // [B, S, d] -> [N and more, d]
   static at::Tensor withoutPadding(const at::Tensor& padded, const Packing& packing) {
     return padded.flatten(0, 1).index_select(0, packing.places);
   }

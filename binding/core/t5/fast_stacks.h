@@ -17,11 +17,13 @@ struct FastModel {
   const FastLayers layers;
 };
 
-// How a batch's rows lie end to end.
+// How a batch's rows lie end to end: N tokens of theirs, and behind these a few that are nobody's (copies of the first
+// place's, without gradient), because the maths libraries keep a plan for each shape that they see.
 struct Packing {
   std::vector<RowGroup> groups;
-  at::Tensor order;   // int64 [B]: which row of the batch lies at each place
-  at::Tensor places;  // int64 [N]: where each token is in the padded batch, b * S + s
+  at::Tensor order;    // int64 [B]: which row of the batch lies at each place
+  at::Tensor places;   // int64 [N and more]: where each token is in the padded batch, b * S + s
+  int64_t tokens = 0;  // N
   int64_t longest = 0;
   int64_t positions = 0;  // S of the padded batch
 };

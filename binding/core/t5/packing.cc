@@ -22,6 +22,12 @@ std::vector<int64_t> lengthsOf(const at::Tensor& mask) {
   return lengths;
 }
 
+// So many that shapes repeat, and few beside what there is.
+int64_t roundedUp(int64_t tokens) {
+  const int64_t to = tokens < 512 ? 16 : 64;
+  return (tokens + to - 1) / to * to;
+}
+
 }  // namespace
 
 std::optional<Packing> packingOf(const at::Tensor& mask) {
@@ -34,8 +40,14 @@ std::optional<Packing> packingOf(const at::Tensor& mask) {
     sorted.push_back(lengths[row]);
     for (int64_t s = 0; s < lengths[row]; ++s) places.push_back(row * mask.size(1) + s);
   }
-  return Packing{groupsOf(sorted), at::tensor(order, at::kLong), at::tensor(places, at::kLong), sorted.back(),
-                 mask.size(1)};
+  const auto tokens = static_cast<int64_t>(places.size());
+  places.resize(roundedUp(tokens), 0);
+  return Packing{.groups = groupsOf(sorted),
+                 .order = at::tensor(order, at::kLong),
+                 .places = at::tensor(places, at::kLong),
+                 .tokens = tokens,
+                 .longest = sorted.back(),
+                 .positions = mask.size(1)};
 }
 
 }  // namespace softprompt
