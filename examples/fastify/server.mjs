@@ -12,7 +12,8 @@ const input = { type: 'string', minLength: 1, maxLength: 20_000 }
 const maxNewTokens = { type: 'integer', minimum: 1, maximum: 1024 }
 
 export async function build({ model = MODEL, folder = PROMPTS, logger = true } = {}) {
-  const app = Fastify({ logger, forceCloseConnections: 'idle' })
+  // A connection that falls idle while the server ends would hold it up for as long as it is kept alive.
+  const app = Fastify({ logger, forceCloseConnections: 'idle', keepAliveTimeout: 2_000 })
   const t5 = await T5.load(model)
   const prompts = await Prompts.open(folder, app.log)
 
