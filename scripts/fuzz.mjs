@@ -1,5 +1,6 @@
 // `npm run fuzz`: builds the readers with clang's libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer (no LibTorch needed) and feeds them.
-//   npm run fuzz -- [--seconds N] [--targets a,b] [--coverage]
+//   npm run fuzz -- [--seconds N] [--targets a,b]
+//   npm run fuzz -- --coverage     which lines of the readers the inputs kept so far reach
 // N seconds a target, one process at a time. What was learned stays in build-fuzz/corpus and is where the next run starts; the seeds are the files
 // of test/malformed and the finds in test/fuzz/finds. An input that breaks a target is left in build-fuzz/finds, and the exit status is 1.
 import { spawnSync } from 'node:child_process'
@@ -7,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { writeSeeds } from '../test/fuzz/seeds.mjs'
+import { reportCoverage } from './fuzz-coverage.mjs'
 import { fail, has, root, rootPath, run } from './shared.mjs'
 
 const { values } = parseArgs({
@@ -20,21 +22,24 @@ const folder = (name) => fileURLToPath(new URL(`build-fuzz/${name}`, root))
 
 function build() {
   const ninja = has('ninja') ? ['-G', 'Ninja'] : []
-  const coverage = `-DSOFTPROMPT_COVERAGE=${values.coverage ? 'ON' : 'OFF'}`
-  run('cmake', ['-S', '.', '-B', 'build-fuzz', ...ninja, '-DCMAKE_CXX_COMPILER=clang++', '-DSOFTPROMPT_FUZZ=ON', coverage])
+  run('cmake', ['-S', '.', '-B', 'build-fuzz', ...ninja, '-DCMAKE_CXX_COMPILER=clang++', '-DSOFTPROMPT_FUZZ=ON'])
   run('cmake', ['--build', 'build-fuzz'])
+}
+
+/** What the fuzzer starts from. */
+function corporaOf(target) {
+  const folders = [folder(`corpus/${target}`), folder(`seeds/${target}`), fileURLToPath(new URL(`test/fuzz/finds/${target}/`, root))]
+  return folders.filter((name) => existsSync(name))
 }
 
 /** Runs one target; gives its figures, or null where an input broke it. */
 function fuzz(target) {
   for (const name of [`corpus/${target}`, `finds/${target}`]) mkdirSync(folder(name), { recursive: true })
-  const finds = new URL(`test/fuzz/finds/${target}/`, root)
-  const corpora = [folder(`corpus/${target}`), folder(`seeds/${target}`), ...(existsSync(finds) ? [fileURLToPath(finds)] : [])]
   const limits = [`-max_total_time=${seconds}`, '-timeout=5', '-rss_limit_mb=1024', '-malloc_limit_mb=64', '-max_len=65536']
   const options = [...limits, '-print_final_stats=1', `-artifact_prefix=${folder(`finds/${target}`)}/`]
-  const { status, stderr } = spawnSync(folder('fuzz'), [...options, ...corpora], {
+  const { status, stderr } = spawnSync(folder('fuzz'), [...options, ...corporaOf(target)], {
     cwd: rootPath,
-    env: { ...process.env, SOFTPROMPT_FUZZ_TARGET: target, LLVM_PROFILE_FILE: folder(`profiles/${target}.profraw`) },
+    env: { ...process.env, SOFTPROMPT_FUZZ_TARGET: target },
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'pipe'],
     maxBuffer: 1 << 28,
@@ -48,10 +53,14 @@ function fuzz(target) {
   return { target, inputs, edges, corpus: readdirSync(folder(`corpus/${target}`)).length }
 }
 
-build()
+if (!values.coverage) build()
 const targets = writeSeeds(folder('seeds'))
 const chosen = values.targets ? values.targets.split(',') : targets
 for (const name of chosen) if (!targets.includes(name)) fail(`no target ${name}; there are ${targets.join(', ')}`)
+if (values.coverage) {
+  reportCoverage(folder('coverage'), chosen, corporaOf)
+  process.exit(0)
+}
 let passed = 0
 const results = []
 for (const target of chosen) {

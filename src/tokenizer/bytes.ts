@@ -1,4 +1,5 @@
-import { SpecialTokenSplitter, spellingOf, type TokenizerConfig } from './special-tokens.js'
+import { spellingOf, type TokenizerConfig } from './config.js'
+import { SpecialTokenSplitter } from './special-tokens.js'
 import { type DecodeOptions, decodeAll, type EncodeOptions, type Ids, type StreamDecoder, type Tokenizer } from './tokenizer.js'
 
 const utf8 = new TextEncoder()

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { FileError, TokenizerError } from '../errors.js'
+import { TokenizerError } from '../errors.js'
 import { ByteTokenizer } from './bytes.js'
+import type { TokenizerConfig } from './config.js'
+import { readPieces, readTokenizerClass, readTokenizerConfig, readTokenizerJson, refusing } from './files.js'
 import { HuggingFaceTokenizer } from './huggingface.js'
 import { SentencePieceTokenizer } from './sentencepiece.js'
-import type { TokenizerConfig } from './special-tokens.js'
 import type { Refuse, Tokenizer } from './tokenizer.js'
 
 /**
@@ -15,12 +14,12 @@ import type { Refuse, Tokenizer } from './tokenizer.js'
  * Unigram where there is no `tokenizer.json` to take instead
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer | null> {
-  const config = ((await readJson(join(folder, 'tokenizer_config.json'))) ?? {}) as TokenizerConfig
-  const path = join(folder, 'spiece.model')
-  const pieces = await readIfThere(path)
+  const config = await readTokenizerConfig(folder)
+  const pieces = await readPieces(folder)
   if (!pieces) return (await loadJson(folder, config)) ?? ((await namesBytes(folder, config)) ? new ByteTokenizer(config) : null)
+  const { path, bytes } = pieces
   try {
-    return await SentencePieceTokenizer.create(pieces, { config, refuse: refusing(path), refuseKind: refusingKind(path) })
+    return await SentencePieceTokenizer.create(bytes, { config, refuse: refusing(path), refuseKind: refusingKind(path) })
   } catch (error) {
     const other = TokenizerError.isInstance(error) && error.code === 'TOKENIZER_UNSUPPORTED' ? await loadJson(folder, config) : null
     if (other) return other
@@ -30,45 +29,14 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer | null> {
 
 /** ByT5 has no file of its own, and its `model_type` is t5: it is known by the name of its tokenizer's class. */
 export async function namesBytes(folder: string, config: TokenizerConfig = {}): Promise<boolean> {
-  const { tokenizer_class: name } = config.tokenizer_class
-    ? config
-    : (((await readJson(join(folder, 'config.json')).catch(() => null)) ?? {}) as TokenizerConfig)
-  return name === BYTES
+  return (config.tokenizer_class ?? (await readTokenizerClass(folder))) === BYTES
 }
 
 const BYTES = 'ByT5Tokenizer'
 
 async function loadJson(folder: string, config: TokenizerConfig): Promise<Tokenizer | null> {
-  const path = join(folder, 'tokenizer.json')
-  const json = await readJson(path)
-  return json ? HuggingFaceTokenizer.create(json, { config, refuse: refusing(path) }) : null
-}
-
-async function readJson(path: string): Promise<object | null> {
-  const bytes = await readIfThere(path)
-  if (!bytes) return null
-  let value: unknown
-  try {
-    value = JSON.parse(bytes.toString('utf8'))
-  } catch (error) {
-    throw refusing(path)(`it is not JSON: ${(error as Error).message}`)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refusing(path)('it is not a JSON object')
-  return value
-}
-
-async function readIfThere(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null
-    throw new FileError('FILE_READ', `${path} could not be read: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-function refusing(path: string): Refuse {
-  return (reason) => new TokenizerError('TOKENIZER_INVALID', `${path}: ${reason}. Fetch the file again from where the model came from.`)
+  const file = await readTokenizerJson(folder)
+  return file && HuggingFaceTokenizer.create(file.json, { config, refuse: refusing(file.path) })
 }
 
 function refusingKind(path: string): Refuse {

@@ -1,8 +1,10 @@
 import { TimeSlice } from '../time-slice.js'
+import { LONGEST_RULE } from './char-map.js'
+import { spellingOf, type TokenizerConfig } from './config.js'
 import { PieceDecoder, type Surface, surfacesOf } from './decoder.js'
 import { type ParseOptions, PieceType, parseSentencePieceModel, type SentencePieceModel } from './model-file.js'
 import { Normalizer } from './normalizer.js'
-import { SpecialTokenSplitter, specialTokensOf, spellingOf, type TokenizerConfig } from './special-tokens.js'
+import { SpecialTokenSplitter, specialTokensOf } from './special-tokens.js'
 import { type DecodeOptions, decodeAll, type EncodeOptions, type Ids, type StreamDecoder, type Tokenizer } from './tokenizer.js'
 import { ByteTrie } from './trie.js'
 import { Unigram } from './unigram.js'
@@ -12,8 +14,6 @@ const utf8 = new TextEncoder()
 const KEPT_CHARACTERS = 1 << 18
 // More than a token of ordinary text has.
 const LIKELY_CHARACTERS = 16
-// More bytes than any character rule takes or makes (those of NFKC stay below 40).
-const LONGEST_RULE = 256
 
 export interface SentencePieceOptions extends Omit<ParseOptions, 'slice'> {
   config?: TokenizerConfig

@@ -1,3 +1,5 @@
+import { spellingOf, type TokenizerConfig } from './config.js'
+
 /** A string that stands for one id wherever it occurs in text, and is split off before anything else sees the text. */
 export interface SpecialToken {
   text: string
@@ -6,24 +8,7 @@ export interface SpecialToken {
   special: boolean
 }
 
-type Spelling = string | { content: string } | null
-
-/** The parts of tokenizer_config.json that matter here. */
-export interface TokenizerConfig {
-  tokenizer_class?: string
-  extra_ids?: number
-  eos_token?: Spelling
-  pad_token?: Spelling
-  unk_token?: Spelling
-  added_tokens_decoder?: Record<string, { content: string; special?: boolean }>
-}
-
 const DEFAULT_SENTINELS = 100
-
-/** `config.eos_token` and its like are a string or an object around one. */
-export function spellingOf(token: Spelling | undefined, fallback: string): string {
-  return (typeof token === 'object' ? token?.content : token) ?? fallback
-}
 
 /**
  * The special tokens of a T5 as Hugging Face has them: `</s>`, `<pad>` and `<unk>` where they are pieces, what tokenizer_config.json adds, and the

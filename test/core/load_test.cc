@@ -9,6 +9,7 @@
 #include <set>
 
 #include "check.h"
+#include "core/t5/fused_weights.h"
 #include "fixture.h"
 #include "temp_folder.h"
 
@@ -70,6 +71,24 @@ TEST(loadCountsAndFreezes) {
     CHECK(at::equal(tensor, file.read(name)));
   }
   CHECK_EQ(names.size(), file.tensors().size());
+}
+
+// So that nothing is moved, and nothing held twice, once it is read.
+TEST(loadReadsWhatIsMultipliedTogetherSideBySide) {
+  const auto model = fixture::load(fixture::folder("t5-v1.1"));
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, tensor] : model.executor->parameters()) tensors[name] = tensor;
+  const auto groups = softprompt::fusedNames(model.executor->config());
+  CHECK_EQ(groups.size(), size_t{3 * 2 + 2 * 2 + 1});  // q, k, v and wi_0, wi_1 of five blocks, and all cross k, v
+  for (const auto& names : groups) {
+    const char* next = static_cast<const char*>(tensors.at(names[0]).const_data_ptr());
+    for (const std::string& name : names) {
+      CHECK_EQ(tensors.at(name).const_data_ptr() == next, true);
+      next += tensors.at(name).nbytes();
+    }
+    CHECK_EQ(tensors.at(names[0]).storage().nbytes(),
+             static_cast<size_t>(next - static_cast<const char*>(tensors.at(names[0]).const_data_ptr())));
+  }
 }
 
 TEST(loadRefusals) {

@@ -17,10 +17,19 @@ at::Tensor weightOf(const torch::jit::Module& module, std::initializer_list<cons
   return at(module, path).attr("weight").toTensor();
 }
 
+bool lieEndToEnd(const std::vector<at::Tensor>& parts) {
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const at::Tensor &before = parts[i - 1], &part = parts[i];
+    if (!part.is_alias_of(before) || part.storage_offset() != before.storage_offset() + before.numel()) return false;
+  }
+  return true;
+}
+
 // One tensor of all rows; each of `parts` becomes its view of it.
 at::Tensor stacked(const std::vector<at::Tensor>& parts) {
   int64_t rows = 0;
   for (const at::Tensor& part : parts) rows += part.size(0);
+  if (lieEndToEnd(parts)) return parts[0].as_strided({rows, parts[0].size(1)}, parts[0].strides());
   at::Tensor all = at::empty({rows, parts[0].size(1)}, parts[0].options());
   int64_t row = 0;
   for (at::Tensor part : parts) {
@@ -48,7 +57,37 @@ FeedForwardWeights feedForward(const torch::jit::Module& block, const char* numb
           weightOf(dense, {"wo"})};
 }
 
+using Names = std::vector<std::string>;
+
+Names under(const std::string& prefix, const std::vector<const char*>& names) {
+  Names out;
+  for (const char* name : names) out.push_back(prefix + name + ".weight");
+  return out;
+}
+
+std::string blockPrefix(const char* stack, int64_t block) {
+  return std::string(stack) + ".block." + std::to_string(block) + ".layer.";
+}
+
 }  // namespace
+
+std::vector<Names> fusedNames(const T5Config& config) {
+  std::vector<Names> out;
+  const auto addBlock = [&](const std::string& prefix, const char* last) {
+    out.push_back(under(prefix + "0.SelfAttention.", {"q", "k", "v"}));
+    if (config.feedForward == FeedForward::kRelu) return;
+    out.push_back(under(prefix + last + ".DenseReluDense.", {"wi_0", "wi_1"}));
+  };
+  Names keysValues;
+  for (int64_t i = 0; i < config.numLayers; ++i) addBlock(blockPrefix("encoder", i), "1");
+  for (int64_t i = 0; i < config.numDecoderLayers; ++i) {
+    const std::string prefix = blockPrefix("decoder", i);
+    addBlock(prefix, "2");
+    for (std::string& name : under(prefix + "1.EncDecAttention.", {"k", "v"})) keysValues.push_back(std::move(name));
+  }
+  out.push_back(std::move(keysValues));
+  return out;
+}
 
 FusedWeights fuseWeights(const T5Config& config, torch::jit::Module& module) {
   const c10::InferenceMode normal(false);

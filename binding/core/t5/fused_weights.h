@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/csrc/jit/api/module.h>
 
+#include <string>
 #include <vector>
 
 #include "core/t5/config.h"
@@ -47,7 +48,10 @@ struct FusedWeights {
   at::Tensor encoderNorm, decoderNorm;
 };
 
-// Changes where the parameters of `module` (buildModule's) lie, not their values.
+// Names of the parameters that lie side by side, group by group: read there, they need not be moved.
+std::vector<std::vector<std::string>> fusedNames(const T5Config& config);
+
+// Changes where the parameters of `module` (buildModule's) lie, where they do not lie so already, and not their values.
 FusedWeights fuseWeights(const T5Config& config, torch::jit::Module& module);
 
 }  // namespace softprompt

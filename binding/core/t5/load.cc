@@ -11,6 +11,7 @@
 #include "core/t5/build.h"
 #include "core/t5/fast_executor.h"
 #include "core/t5/foreign_executor.h"
+#include "core/t5/fused_weights.h"
 #include "core/t5/plain_executor.h"
 #include "core/t5/weights.h"
 
@@ -51,19 +52,21 @@ void count(LoadedModel& model) {
 }
 
 // SOFTPROMPT_PLAIN=1 keeps to the reference.
-std::unique_ptr<Executor> makeExecutor(const T5Config& config, torch::jit::Module module, at::Device device) {
+bool runsFast(at::Device device) {
   const char* plain = std::getenv("SOFTPROMPT_PLAIN");
-  if (!device.is_cpu() || (plain && std::string(plain) == "1")) return makePlainExecutor(config, std::move(module));
-  return makeFastExecutor(config, std::move(module));
+  return device.is_cpu() && !(plain && std::string(plain) == "1");
 }
 
 LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {
-  const WeightOptions how = weightOptions(options);
+  WeightOptions how = weightOptions(options);
+  const bool isFast = runsFast(how.device);
+  if (isFast) how.sideBySide = fusedNames(checkpoint.config);
   Weights weights = readWeights(*checkpoint.source, checkpoint.config, how, yieldPoint);
   LoadedModel model;
   model.configJson = checkpoint.configJson;
   model.fingerprint = weights.fingerprint;
-  model.executor = makeExecutor(checkpoint.config, buildModule(checkpoint.config, weights.tensors), how.device);
+  model.executor = (isFast ? makeFastExecutor : makePlainExecutor)(
+      checkpoint.config, buildModule(checkpoint.config, weights.tensors));
   count(model);
   return model;
 }

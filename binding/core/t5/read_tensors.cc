@@ -46,8 +46,7 @@ class TensorReader {
     const TensorInfo& tensor = *request.tensor;
     ReadTensor out;
     if (request.isKept) {
-      out.values = at::empty(tensor.shape, at::TensorOptions().dtype(dtype_));
-      wantHugePages(out.values);
+      out.values = request.place.defined() ? request.place : emptyForReading(tensor.shape, dtype_);
     }
     char* to = request.isKept ? static_cast<char*>(out.values.mutable_data_ptr()) : nullptr;
     TensorCursor cursor(tensor);
@@ -182,6 +181,12 @@ class Crew {
 };
 
 }  // namespace
+
+at::Tensor emptyForReading(at::IntArrayRef shape, at::ScalarType dtype) {
+  at::Tensor out = at::empty(shape, at::TensorOptions().dtype(dtype));
+  wantHugePages(out);
+  return out;
+}
 
 std::vector<ReadTensor> readTensors(const std::vector<TensorRequest>& requests, const ReadOptions& options,
                                     YieldPoint& yieldPoint) {

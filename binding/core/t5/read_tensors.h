@@ -15,12 +15,16 @@ namespace softprompt {
 struct TensorRequest {
   const TensorInfo* tensor = nullptr;  // F32, BF16 or F16
   bool isKept = true;                  // false: only its digest is wanted
+  at::Tensor place;                    // where to read it, of its shape and the wanted dtype; undefined: anywhere
 };
 
 struct ReadTensor {
   at::Tensor values;   // undefined unless kept
   std::string digest;  // ValueDigest of the values as float32
 };
+
+// A tensor on the CPU whose memory is made ready to be written once.
+at::Tensor emptyForReading(at::IntArrayRef shape, at::ScalarType dtype);
 
 struct ReadOptions {
   at::ScalarType dtype = at::kFloat;  // float32 or bfloat16

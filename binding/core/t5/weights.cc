@@ -46,6 +46,8 @@ class Reader {
 
   Weights read() {
     checkNames();
+    for (const ParameterSpec& spec : specs_) checkTensor(spec);
+    makePlaces();
     for (const ParameterSpec& spec : specs_) request(spec, true);
     const TensorInfo& shared = *source_.find(nameInFile(kShared));
     const size_t copiesAt = requests_.size();
@@ -105,9 +107,27 @@ class Reader {
     }
   }
 
+  // Only after every shape was found to be what config.json says, and every number to lie inside the file.
+  void makePlaces() {
+    std::map<std::string, std::vector<int64_t>> shapes;
+    for (const ParameterSpec& spec : specs_) shapes[spec.name] = spec.shape;
+    for (const std::vector<std::string>& names : options_.sideBySide) {
+      int64_t rows = 0;
+      for (const std::string& name : names) rows += shapes.at(name)[0];
+      const at::Tensor all = emptyForReading({rows, shapes.at(names[0])[1]}, options_.dtype);
+      int64_t row = 0;
+      for (const std::string& name : names) {
+        places_[name] = all.narrow(0, row, shapes.at(name)[0]);
+        row += shapes.at(name)[0];
+      }
+    }
+  }
+
   void request(const ParameterSpec& spec, bool isKept) {
     checkTensor(spec);
-    requests_.push_back({source_.find(nameInFile(spec.name)), isKept});
+    const auto place = places_.find(spec.name);
+    requests_.push_back(
+        {source_.find(nameInFile(spec.name)), isKept, place == places_.end() ? at::Tensor() : place->second});
   }
 
   static void checkCopy(const TensorInfo& copy, const ReadTensor& values, const TensorInfo& shared,
@@ -127,6 +147,7 @@ class Reader {
   const WeightOptions& options_;
   YieldPoint& yieldPoint_;
   std::vector<ParameterSpec> specs_;
+  std::map<std::string, at::Tensor> places_;
   std::vector<TensorRequest> requests_;
   NamedTensors tensors_;
   Fingerprint fingerprint_;

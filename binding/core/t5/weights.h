@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/checkpoint/safetensors.h"
 #include "core/checkpoint/tensor_source.h"
@@ -19,6 +20,7 @@ struct WeightOptions {
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
   std::function<void(double fraction)> onProgress;  // 0 to 1
+  std::vector<std::vector<std::string>> sideBySide;  // names of matrices of one width to read into one piece of memory
 };
 
 struct Weights {
