@@ -254,6 +254,23 @@ test('convert writes a .pt that serves as the model does', async () => {
   expect(await cli(['convert', NANO, join(folder, 'no-such-folder', 'x.pt')])).toMatchObject({ code: 1 })
 })
 
+test('convert turns a prompt into every format, and back to the same numbers', async () => {
+  const path = (name: string) => join(folder, name)
+  const original = wavyPrompt(2, 4)
+  await original.save(path('a.safetensors'))
+  for (const [from, to] of [
+    ['a.safetensors', 'b.npy'],
+    ['b.npy', 'c-peft'],
+    ['c-peft', 'd.safetensors'],
+  ] as const) {
+    expect(await cli(['convert', path(from), path(to)])).toMatchObject({ code: 0, stdout: `wrote ${path(to)}\n` })
+    expect(Array.from((await SoftPrompt.load(path(to))).data)).toEqual(Array.from(original.data))
+  }
+  expect(existsSync(join(path('c-peft'), 'adapter_config.json'))).toBe(true)
+  expect(await cli(['convert', path('a.safetensors'), path('e'), '--format', 'onnx'])).toMatchObject({ code: 2 })
+  expect(await cli(['convert', join(TINY, 'config.json'), path('f.npy')])).toMatchObject({ code: 1 })
+})
+
 describe('doctor', () => {
   test('says that this machine is ready, model included', async () => {
     const { code, stdout } = await cli(['doctor', '--model', TINY])
