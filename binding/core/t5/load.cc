@@ -65,8 +65,8 @@ LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, Y
   LoadedModel model;
   model.configJson = checkpoint.configJson;
   model.fingerprint = weights.fingerprint;
-  model.executor = (isFast ? makeFastExecutor : makePlainExecutor)(
-      checkpoint.config, buildModule(checkpoint.config, weights.tensors));
+  model.executor = (isFast ? makeFastExecutor : makePlainExecutor)(checkpoint.config,
+                                                                   buildModule(checkpoint.config, weights.tensors));
   count(model);
   return model;
 }

@@ -19,7 +19,7 @@ namespace softprompt {
 struct WeightOptions {
   at::ScalarType dtype = at::kFloat;
   at::Device device = at::kCPU;
-  std::function<void(double fraction)> onProgress;  // 0 to 1
+  std::function<void(double fraction)> onProgress;   // 0 to 1
   std::vector<std::vector<std::string>> sideBySide;  // names of matrices of one width to read into one piece of memory
 };
 
