@@ -1,14 +1,16 @@
 import { type DataSet, type ExampleSource, loadSet } from './dataset.js'
-import { membersOf } from './ensemble.js'
+import { meanOf, membersOf } from './ensemble.js'
 import { DataError, OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
 import type { Call } from './job.js'
+import { shareInvalid } from './metrics/classification.js'
 import { checkMetrics, computeMetrics, type MetricChoice } from './metrics/index.js'
 import { checkOptions, integer, show, signal } from './options/check.js'
 import { metricList } from './options/metrics.js'
-import { predictLabels, predictTexts, references, textOf } from './predict.js'
-import { type AnyPrompt, anyPromptOption, checkPromptFor } from './prompt.js'
+import { type Agreement, predictGreedy, predictLabels, references, textOf } from './predict.js'
+import { type AnyPrompt, anyPromptOption, checkPromptFor, PromptEnsemble } from './prompt.js'
 import { type EncodedLabel, encodeLabels, labelList } from './score.js'
+import { labelsOf } from './tune/metadata.js'
 
 export interface EvaluateOptions {
   /** A file, or examples, or an (async) iterable of them. */
@@ -32,10 +34,19 @@ export interface Prediction {
   target: string
   /** What the output's ids decode to. */
   prediction: string
+  /** With an ensemble of prompts: how far they agree. */
+  ensemble?: Agreement
 }
 
 export interface Evaluation {
   metrics: Record<string, number>
+  /**
+   * The share of outputs that are no legal label: none of `labels`, or of those that the prompt's file names, or of the targets that occur. Left out where the
+   * targets are free text.
+   */
+  invalid?: number
+  /** With an ensemble of prompts: the mean of the rows' `ensemble.agreement`. */
+  agreement?: number
   /** Examples. */
   count: number
   /** One an example, in their order. */
@@ -72,9 +83,37 @@ export async function evaluate(model: Frozen, call: Call, options: unknown): Pro
   checkMetrics(metrics, known)
 
   const cancellable = { ...call, signal: checked.signal }
-  const texts = labels ? await predictLabels(model, cancellable, set, prompt, labels) : await predictTexts(model, cancellable, set, prompt)
-  const predictions = texts.map((prediction, i) => ({ input: set.inputText(i), target: known.targets[i] as string, prediction }))
-  return { metrics: await computeMetrics(metrics, { ...known, predictions: texts }), count: texts.length, predictions }
+  const predicted = labels
+    ? await predictLabels(model, cancellable, set, prompt, labels)
+    : await predictGreedy(model, cancellable, set, prompt)
+  const texts = predicted.map(({ text }) => text)
+  const legal = known.labels ?? labelsOfPrompt(prompt) ?? labelsOf(model, set.targets)
+  return {
+    metrics: await computeMetrics(metrics, { ...known, predictions: texts }),
+    ...(legal && { invalid: shareInvalid([...legal, ...known.targets], texts) }),
+    ...(prompt instanceof PromptEnsemble && { agreement: meanOf(predicted.map(({ ensemble }) => ensemble!.agreement)) }),
+    count: texts.length,
+    predictions: predicted.map(({ text, ensemble }, i) => {
+      const target = known.targets[i] as string
+      return { input: set.inputText(i), target, prediction: text, ...(ensemble && { ensemble }) }
+    }),
+  }
+}
+
+/** The labels that a prompt's file names; of an ensemble all of theirs. Undefined where one names none. */
+function labelsOfPrompt(prompt: AnyPrompt | null): string[] | undefined {
+  const named = membersOf(prompt).map((member) => labelsNamed(member?.metadata.labels))
+  return named.every((labels) => labels !== undefined) ? named.flat() : undefined
+}
+
+/** Metadata may come from anywhere. */
+function labelsNamed(json: string | undefined): string[] | undefined {
+  try {
+    const labels: unknown = JSON.parse(json ?? 'null')
+    return Array.isArray(labels) && labels.every((label) => typeof label === 'string') ? labels : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function checkTargets(set: DataSet, labels: readonly EncodedLabel[]): void {

@@ -84,6 +84,7 @@ export type NativeOptimizer = {
   beta1: number
   beta2: number
   momentum: number
+  maxGradientNorm: number
   averageDecay: number
 }
 

@@ -14,8 +14,22 @@ const CHUNK = 512
 /** Outputs may run so much longer than the longest target before they are cut: they are wrong by then. */
 const SLACK = 8
 
+/** What a row's output reads as, and how far the prompts of an ensemble agree on it. */
+export interface Predicted {
+  text: string
+  ensemble?: Agreement
+}
+
+export interface Agreement {
+  /** The share of the prompts whose own output is this one. */
+  agreement: number
+  /** With `labels`, as `classify` gives them, in nats: how uncertain the label is, and how much of that is between the prompts. */
+  entropy?: number
+  mutualInformation?: number
+}
+
 /** The greedy output for every row. */
-export async function predictTexts(model: Frozen, call: Call, set: DataSet, prompt: AnyPrompt | null): Promise<string[]> {
+export async function predictGreedy(model: Frozen, call: Call, set: DataSet, prompt: AnyPrompt | null): Promise<Predicted[]> {
   const maxNewTokens = Math.max(...set.targets.map((target) => target.length)) + SLACK
   const options = encodeTexts(new Sequences(model), resolveGenerate({ prompt, maxNewTokens }))
   return inChunks(set.inputs, async (inputs) => {
@@ -24,8 +38,16 @@ export async function predictTexts(model: Frozen, call: Call, set: DataSet, prom
       call,
       inputs.map((ids) => ({ ...options, ids })),
     )
-    return generations.map((generation) => textOf(model, generation.tokens))
+    return generations.map(({ tokens, ensemble }) => ({
+      text: textOf(model, tokens),
+      ...(ensemble && { ensemble: { agreement: ensemble.agreement } }),
+    }))
   })
+}
+
+/** Its text alone. */
+export async function predictTexts(model: Frozen, call: Call, set: DataSet, prompt: AnyPrompt | null): Promise<string[]> {
+  return (await predictGreedy(model, call, set, prompt)).map(({ text }) => text)
 }
 
 /** The likeliest label for every row, as the text that it decodes to. */
@@ -35,7 +57,7 @@ export async function predictLabels(
   set: DataSet,
   prompt: AnyPrompt | null,
   labels: readonly EncodedLabel[],
-): Promise<string[]> {
+): Promise<Predicted[]> {
   const texts = labels.map((label) => textOf(model, label.ids))
   return inChunks(set.inputs, async (inputs) => {
     const classified = await classifyRows(
@@ -44,7 +66,11 @@ export async function predictLabels(
       inputs.map((ids) => ({ ids, prompt })),
       labels,
     )
-    return classified.map(({ index }) => texts[index] as string)
+    return classified.map(({ index, ensemble }) => {
+      if (!ensemble) return { text: texts[index] as string }
+      const { agreement, entropy, mutualInformation } = ensemble
+      return { text: texts[index] as string, ensemble: { agreement, entropy, mutualInformation } }
+    })
   })
 }
 
@@ -62,8 +88,8 @@ export function references(model: Frozen, set: DataSet, labels?: readonly string
   return { targets, rows, describe: set.describe, labels }
 }
 
-async function inChunks(rows: readonly Int32Array[], work: (rows: Int32Array[]) => Promise<string[]>): Promise<string[]> {
-  const texts: string[] = []
-  for (let start = 0; start < rows.length; start += CHUNK) texts.push(...(await work(rows.slice(start, start + CHUNK))))
-  return texts
+async function inChunks<T>(rows: readonly Int32Array[], work: (rows: Int32Array[]) => Promise<T[]>): Promise<T[]> {
+  const done: T[] = []
+  for (let start = 0; start < rows.length; start += CHUNK) done.push(...(await work(rows.slice(start, start + CHUNK))))
+  return done
 }

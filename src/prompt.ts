@@ -130,7 +130,7 @@ export interface EnsembleOptions {
 
 /**
  * Several prompts for one task that answer together (Lester et al. 2021, section 6): each row goes through the model once for each prompt, in the same batches.
- * Usable wherever a prompt is, but for `stream`, `gradient` and `explain`. Made by `SoftPrompt.ensemble`.
+ * Usable wherever a prompt is, but for `gradient` and `explain`, which are about one; `stream` yields when all have their outputs. Made by `SoftPrompt.ensemble`.
  */
 export class PromptEnsemble {
   private constructor(

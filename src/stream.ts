@@ -1,7 +1,7 @@
 import { OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
+import { type Generation, generateResolved } from './generate.js'
 import { type Call, finish } from './job.js'
-import { unsupportedOption } from './options/check.js'
 import { PromptEnsemble } from './prompt.js'
 import { isMany, type ResolvedQuery, resolveQueries } from './query.js'
 import { type PromptedRow, promptedRows } from './rows.js'
@@ -22,18 +22,23 @@ export async function* stream(model: Frozen, call: Call, query: unknown, options
   if (resolved.numReturnSequences > 1)
     throw new OptionError('OPTION_INVALID', "Option 'numReturnSequences': stream makes one output; use generate for several.")
   const { prompt } = resolved
-  if (prompt instanceof PromptEnsemble)
-    throw unsupportedOption('prompt', 'the prompts of an ensemble vote on whole outputs. Use generate, or stream with one of them.')
   resolved.signal?.throwIfAborted()
 
   const leaving = new AbortController()
   const signal = resolved.signal ? AbortSignal.any([resolved.signal, leaving.signal]) : leaving.signal
-  const tokens = tokenQueue(model, { ...call, signal }, { ...resolved, prompt })
+  const own = { ...call, signal }
+  const tokens = prompt instanceof PromptEnsemble ? elected(model, own, resolved) : tokenQueue(model, own, { ...resolved, prompt })
   try {
     yield* pieces(model, tokens, resolved.stop)
   } finally {
     leaving.abort()
   }
+}
+
+/** The prompts of an ensemble choose among whole outputs: the tokens come when all have theirs. */
+async function* elected(model: Frozen, call: Call, query: ResolvedQuery): AsyncGenerator<number> {
+  const [answer] = await generateResolved(model, call, [query])
+  yield* (answer as Generation).tokens
 }
 
 /** Tokens as the native module makes them; ends with the output, throws what made it fail. */

@@ -60,6 +60,7 @@ OptimizerOptions optimizerOptions(const Napi::Object& object) {
       .beta1 = numberField(object, "beta1"),
       .beta2 = numberField(object, "beta2"),
       .momentum = numberField(object, "momentum"),
+      .maxGradientNorm = numberField(object, "maxGradientNorm"),
       .averageDecay = numberField(object, "averageDecay"),
   };
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { DataFormat, ExampleSource } from '../dataset.js'
+import { integer } from './arguments.js'
 
 export interface SourceFlags {
   input?: string
@@ -7,6 +8,7 @@ export interface SourceFlags {
   inputColumn?: string
   targetColumn?: string
   format?: DataFormat
+  sample?: number
 }
 
 /** How the rows of a data file are read; shown below a command's own flags. */
@@ -18,12 +20,20 @@ export function sourceOptions(command: Command): Command {
     .option('--input-column <name>', 'the field that is the input (default: input)')
     .option('--target-column <name>', 'the field that is the target (default: target)')
     .option('--format <name>', "jsonl, json, csv, tsv or parquet (default: what the file's name ends in; jsonl for -)")
+    .option('--sample <N>', 'so many of the rows only, drawn evenly: the file (of tune, --train) may be larger than memory', integer)
 }
 
 /** A file (or - for standard input) with what the flags say of its fields. */
-export function sourceOf(path: string, { input, target, inputColumn, targetColumn, format }: SourceFlags): ExampleSource {
+export function sourceOf(path: string, { input, target, inputColumn, targetColumn, format, sample }: SourceFlags): ExampleSource {
   const columns = { ...(inputColumn !== undefined && { input: inputColumn }), ...(targetColumn !== undefined && { target: targetColumn }) }
-  const given = [input, target, inputColumn, targetColumn, format].some((flag) => flag !== undefined)
+  const given = [input, target, inputColumn, targetColumn, format, sample].some((flag) => flag !== undefined)
   if (!given) return path
-  return { path, ...(format && { format }), ...(input !== undefined && { input }), ...(target !== undefined && { target }), columns }
+  return {
+    path,
+    ...(format && { format }),
+    ...(input !== undefined && { input }),
+    ...(target !== undefined && { target }),
+    sample,
+    columns,
+  }
 }

@@ -4,6 +4,7 @@ import { readCsv } from './csv.js'
 import { type Example, type RawRow, toExample } from './example.js'
 import { readJsonArray, readJsonLines } from './json.js'
 import { readParquet } from './parquet.js'
+import { Sample } from './sample.js'
 import { type ExampleSource, fieldsOf, fileName, resolveSource, type Source, STDIN } from './source.js'
 
 export interface ReadOptions {
@@ -20,7 +21,7 @@ export interface ExampleSet {
 }
 
 /**
- * Reads all examples of a source, checking each; other columns are left alone. Files: `.jsonl` (a row a line), `.json` (an array), `.csv` and `.tsv` (with a
+ * Reads all examples of a source (or a sample of them, where it says so), checking each; other columns are left alone. Files: `.jsonl` (a row a line), `.json` (an array), `.csv` and `.tsv` (with a
  * header line), all UTF-8, and `.parquet`.
  *
  * @throws DataError `DATA_FILE_NOT_FOUND`, `DATA_FILE_INVALID`, `DATA_EMPTY`, `DATA_ROW_INVALID`, `DATA_TARGET_EMPTY`, which name the file and line
@@ -28,20 +29,27 @@ export interface ExampleSet {
  */
 export async function readExamples(given: ExampleSource, options: ReadOptions = {}): Promise<ExampleSet> {
   const source = resolveSource(given)
-  const examples: Example[] = []
-  const lines: (number | undefined)[] = []
-  const values: Record<string, unknown>[] = []
+  const sample = new Sample<Read>(source.sample)
   const slice = new TimeSlice()
-  const name = (row: number) => nameOf(source, row, lines[row])
   for await (const { value, line } of rowsOf(source, options.signal)) {
     if (slice.spent) await slice.pause()
     options.signal?.throwIfAborted()
-    lines.push(line)
-    examples.push(toExample(value, { where: name(examples.length), mapping: source.mapping }))
-    values.push(value as Record<string, unknown>)
+    const row = sample.seen
+    const example = toExample(value, { where: nameOf(source, row, line), mapping: source.mapping })
+    sample.add({ example, value: value as Record<string, unknown>, row, line })
   }
-  if (examples.length === 0) throw emptyError(source)
-  return { examples, fields: (row) => values[row]!, describe: name }
+  const read = sample.entries()
+  if (read.length === 0) throw emptyError(source)
+  const describe = (i: number) => nameOf(source, read[i]!.row, read[i]!.line)
+  return { examples: read.map(({ example }) => example), fields: (i) => read[i]!.value, describe }
+}
+
+/** An example, all fields of its row, and where that stands in the source. */
+interface Read {
+  example: Example
+  value: Record<string, unknown>
+  row: number
+  line: number | undefined
 }
 
 function rowsOf({ path, rows, format, mapping }: Source, signal: AbortSignal | undefined): AsyncIterable<RawRow> {

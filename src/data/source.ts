@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import { DataError, OptionError } from '../errors.js'
-import { checkOptions, isObject, oneOf, show, text } from '../options/check.js'
+import { checkOptions, integer, isObject, oneOf, show, text } from '../options/check.js'
 import type { Example } from './example.js'
 import { parseTemplate, type Template } from './template.js'
 
@@ -20,6 +20,8 @@ export interface MappedSource {
   input?: string
   /** The target likewise. */
   target?: string
+  /** Only so many of the rows, drawn evenly from all, the same each time: the source may then be larger than memory. @defaultValue all */
+  sample?: number
 }
 
 /** A file (.jsonl, .json, .csv, .tsv, .parquet; '-' is standard input), or examples from memory or anywhere, or rows with a mapping. */
@@ -39,6 +41,8 @@ export interface Source {
   rows: Iterable<unknown> | AsyncIterable<unknown> | undefined
   format: DataFormat
   mapping: Mapping
+  /** undefined: all rows */
+  sample?: number | undefined
 }
 
 const CHECKS = {
@@ -48,6 +52,7 @@ const CHECKS = {
   columns: (value: unknown, name: string) => checkOptions('data', value, { input: text, target: text }, `${name}.`),
   input: text,
   target: text,
+  sample: integer(1),
 }
 
 const PLAIN: Mapping = { input: { column: 'input' }, target: { column: 'target' } }
@@ -64,12 +69,12 @@ export function resolveSource(given: unknown): Source {
       'OPTION_INVALID',
       `${show(given)} is no source of examples. Give a path, an array of { input, target }, an iterable of them, or { path, input, target } with templates.`,
     )
-  const { path, rows, format, columns, input, target } = checkOptions('data', given, CHECKS)
+  const { path, rows, format, columns, input, target, sample } = checkOptions('data', given, CHECKS)
   if ((path === undefined) === (rows === undefined)) throw new OptionError('OPTION_INVALID', "A data set has either 'path' or 'rows'.")
   if (rows !== undefined && !isIterable(rows))
     throw new OptionError('OPTION_INVALID', `Option 'rows' is ${show(rows)}, but must be an array or an (async) iterable of rows.`)
   const mapping = { input: picker('input', input, columns?.input), target: picker('target', target, columns?.target) }
-  return { path, rows, format: format ?? (path === undefined ? 'jsonl' : formatOf(path)), mapping }
+  return { path, rows, format: format ?? (path === undefined ? 'jsonl' : formatOf(path)), mapping, sample }
 }
 
 export function isIterable(value: unknown): value is Iterable<unknown> | AsyncIterable<unknown> {

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors.js'
+import { randomNumbers } from './random.js'
 import type { DataSet } from './tokenize.js'
 
 /** Draws `share` of the rows, at least one, for validation; by the seed alone, so that a resumed run gets the same. Both keep the rows' order. */
@@ -30,15 +31,9 @@ export function subset(set: DataSet, rows: readonly number[]): DataSet {
   }
 }
 
-/** 0 to n - 1 in an order that depends on n and the seed (Fisher and Yates; random numbers of mulberry32). */
+/** 0 to n - 1 in an order that depends on n and the seed (Fisher and Yates). */
 function shuffled(n: number, seed: number): number[] {
-  let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0
-  const random = () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let value = Math.imul(state ^ (state >>> 15), 1 | state)
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32
-  }
+  const random = randomNumbers(seed)
   const order = Array.from({ length: n }, (_, i) => i)
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1))

@@ -38,7 +38,7 @@ export interface DataSummary {
 }
 
 /** A set whose targets are so few has labels. */
-const MOST_LABELS = 64
+export const MOST_LABELS = 256
 
 /** `textOf` gives a target's ids as text. */
 export function summarise(train: DataSet, validation: DataSet | undefined, textOf: (ids: Int32Array) => string): DataSummary {

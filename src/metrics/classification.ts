@@ -6,11 +6,13 @@ export const accuracy: BuiltIn = { compute: ({ predictions, targets }) => shareR
 
 /** The share of predictions that are none of the labels. */
 export const invalid: BuiltIn = {
-  compute: ({ predictions, targets, labels }) => {
-    const legal = new Set(labels ?? targets)
-    return predictions.filter((prediction) => !legal.has(prediction)).length / predictions.length
-  },
+  compute: ({ predictions, targets, labels }) => shareInvalid(labels ?? targets, predictions),
   higherIsBetter: false,
+}
+
+export function shareInvalid(labels: readonly string[], predictions: readonly string[]): number {
+  const legal = new Set(labels)
+  return predictions.filter((prediction) => !legal.has(prediction)).length / predictions.length
 }
 
 /**

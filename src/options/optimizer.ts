@@ -10,6 +10,13 @@ interface AnyOptimizer {
   schedule?: Schedule
   /** Steps in which the rate rises from 0. @defaultValue 0 */
   warmupSteps?: number
+  /** A gradient whose L2 norm (over the whole prompt) is larger is scaled down to it, before the update rule sees it; 0 for no limit. @defaultValue 0 */
+  maxGradientNorm?: number
+  /**
+   * What is evaluated and handed out is a moving average of the steps' prompts, A = averageDecay * A + (1 - averageDecay) * P, with less of the past in the first
+   * steps (Polyak and Juditsky 1992); 0 for the last step's own. Training goes on from P. @defaultValue 0
+   */
+  averageDecay?: number
 }
 
 /** Adafactor as T5X has it: no first moment, no parameter scaling. Lester et al. 2021 tune with it. */
@@ -71,6 +78,7 @@ const PLAIN: NativeOptimizer = {
   beta1: 0.9,
   beta2: 0.999,
   momentum: 0.9,
+  maxGradientNorm: 0,
   averageDecay: 0,
 }
 
@@ -84,6 +92,8 @@ const COMMON = {
   weightDecay: number({ min: 0, below: 1 }),
   schedule: oneOf('constant', 'linear', 'cosine', 'inverseSqrt'),
   warmupSteps: integer(0),
+  maxGradientNorm: number({ min: 0 }),
+  averageDecay: number({ min: 0, below: 1 }),
 }
 
 const ADAFACTOR = {

@@ -1,3 +1,4 @@
+import { STDIN } from '../data/source.js'
 import type { ExampleSource } from '../dataset.js'
 import { OptionError } from '../errors.js'
 import { higherIsBetter, type MetricChoice, nameOf } from '../metrics/index.js'
@@ -81,8 +82,12 @@ export interface TuneOptions {
    * @defaultValue 'fail'; with `runs` 'stop' for what is not finite, and the other runs go on
    */
   onDivergence?: OnDivergence
-  /** A file to which the run's whole state is written every `every` steps (at least: at its end), and from which `resume` goes on. */
-  checkpoint?: { path: string; every?: number }
+  /**
+   * `path`: a file to which the run's whole state is written every `every` steps (at least: at its end), and from which `resume` goes on. With `keep`, the N best
+   * prompts of each run (without validation data, those of the N latest checkpoints) stand beside it as files of their own, `path-STEP.safetensors`, and `every`
+   * is `evaluateEvery` where it is left out; `report.kept` names them.
+   */
+  checkpoint?: { path: string; every?: number; keep?: number }
   /** Go on from the checkpoint, where its file exists; the result is then that of a run that was never interrupted. @defaultValue false */
   resume?: boolean
   /** Same seed, machine and number of threads: same prompt, bit for bit. @defaultValue 0 */
@@ -93,6 +98,13 @@ export interface TuneOptions {
 }
 
 export type OnDivergence = 'fail' | 'stop' | 'lowerRate'
+
+export interface ResolvedCheckpoint {
+  path: string
+  every: number
+  /** Prompts of each run that are kept as files; undefined: none. */
+  keep?: number
+}
 
 export interface ResolvedTune extends ResolvedPrompt {
   train: ExampleSource
@@ -122,7 +134,7 @@ export interface ResolvedTune extends ResolvedPrompt {
   timeLimit: number | undefined
   /** Undefined: the default. */
   onDivergence: OnDivergence | undefined
-  checkpoint: { path: string; every: number } | undefined
+  checkpoint: ResolvedCheckpoint | undefined
   resume: boolean
   seed: number
   task: string | undefined
@@ -169,6 +181,7 @@ export function resolveTune(given: unknown): ResolvedTune {
     throw new OptionError('OPTION_INVALID', "tune: option 'train' is missing. Give a file or examples { input, target }.")
   const steps = options.steps ?? 1000
   const base = preset(options.preset ?? 'fast', steps)
+  const evaluateEvery = options.evaluateEvery ?? Math.min(1000, Math.ceil(steps / 10))
   const metrics = options.metrics ?? ['accuracy']
   const bestMetric = bestOf(metrics, options.bestMetric)
   if (options.patience !== undefined && options.validation === undefined && options.validationSplit === undefined) {
@@ -176,6 +189,11 @@ export function resolveTune(given: unknown): ResolvedTune {
   }
   if (options.validation !== undefined && options.validationSplit !== undefined)
     throw new OptionError('OPTION_INVALID', "Options 'validation' and 'validationSplit' were both given. Give one of them.")
+  if (isStdin(options.train) && isStdin(options.validation))
+    throw new OptionError(
+      'OPTION_INVALID',
+      "Options 'train' and 'validation' are both standard input ('-'), which can be read once. Give one of them as a file, or 'validationSplit'.",
+    )
   if (options.optimizer && options.learningRate !== undefined) {
     throw new OptionError('OPTION_INVALID', "Options 'optimizer' and 'learningRate' were both given. Put the rate into 'optimizer'.")
   }
@@ -208,14 +226,14 @@ export function resolveTune(given: unknown): ResolvedTune {
     optimizer,
     loss: options.loss ?? base.loss,
     dropout: options.dropout ?? base.dropout,
-    evaluateEvery: options.evaluateEvery ?? Math.min(1000, Math.ceil(steps / 10)),
+    evaluateEvery,
     metrics,
     bestMetric,
     higherIsBetter: options.higherIsBetter ?? higherIsBetter(metrics, bestMetric),
     patience: options.patience,
     timeLimit: options.timeLimit,
     onDivergence: options.onDivergence,
-    checkpoint: options.checkpoint && { every: steps, ...options.checkpoint },
+    checkpoint: options.checkpoint && { every: options.checkpoint.keep === undefined ? steps : evaluateEvery, ...options.checkpoint },
     resume: options.resume ?? false,
     seed: run.seed,
     task: options.task ?? taskOfSource(options.train),
@@ -234,16 +252,30 @@ function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): s
   return wanted ?? (names[0] as string)
 }
 
-function checkpointChoice(value: unknown, name: string): { path: string; every?: number } {
-  const { path, every } = checkOptions('tune', value, { path: text, every: integer(1) }, `${name}.`)
+interface CheckpointChoice {
+  path: string
+  every?: number
+  keep?: number
+}
+
+function checkpointChoice(value: unknown, name: string): CheckpointChoice {
+  const { path, every, keep } = checkOptions('tune', value, { path: text, every: integer(1), keep: integer(1) }, `${name}.`)
   if (path === undefined)
     throw invalidOption(`${name}.path`, path, `the path of a file, as in { path: 'run.ckpt', every: 100 } (got ${show(value)})`)
-  return every === undefined ? { path } : { path, every }
+  return { path, ...(every !== undefined && { every }), ...(keep !== undefined && { keep }) }
+}
+
+function isStdin(source: ExampleSource | undefined): boolean {
+  return source !== undefined && pathOf(source) === STDIN
+}
+
+function pathOf(source: ExampleSource): unknown {
+  return typeof source === 'object' && source !== null && 'path' in source ? source.path : source
 }
 
 function taskOfSource(source: ExampleSource): string | undefined {
-  const path = typeof source === 'object' && 'path' in source ? source.path : source
-  return typeof path === 'string' && path !== '-' ? taskOf(path) : undefined
+  const path = pathOf(source)
+  return typeof path === 'string' && path !== STDIN ? taskOf(path) : undefined
 }
 
 /** 'data/snips/train.jsonl' is about snips, 'reviews.jsonl' about reviews. */

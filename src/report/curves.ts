@@ -28,6 +28,11 @@ function lossChart(report: TuneReport): Markup {
   return chart(series, { ...common(report), title: 'Training loss, nats a target token', format: short })
 }
 
+/** Their trend, where they are many. */
+export function smooth(points: readonly Point[]): readonly Point[] {
+  return points.length < TREND_FROM ? points : trend(points)
+}
+
 /** A mean over the points around each, a twentieth of all of them. */
 function trend(points: readonly Point[]): Point[] {
   const reach = Math.ceil(points.length / 40)
@@ -83,6 +88,6 @@ function common(report: TuneReport): Pick<Frame, 'steps' | 'mark'> {
   return { steps: report.steps, mark: best }
 }
 
-function pointsOf<T extends { step: number }>(rows: readonly T[], y: (row: T) => number): Point[] {
+export function pointsOf<T extends { step: number }>(rows: readonly T[], y: (row: T) => number): Point[] {
   return rows.map((row) => ({ x: row.step, y: y(row) }))
 }

@@ -57,6 +57,8 @@ export interface CheckpointEvent {
   type: 'checkpoint'
   step: number
   path: string
+  /** With `keep`: the files of the prompts that are kept, each run's best first. */
+  kept?: string[]
 }
 
 /** A loss or a prompt was not finite, or the loss kept rising; see `onDivergence`. */

@@ -1,11 +1,9 @@
+import { MOST_LABELS } from '../data/summary.js'
 import type { DataSet } from '../dataset.js'
 import type { Frozen } from '../frozen.js'
 import type { ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { textOf } from '../predict.js'
 import type { TuneReport } from './report.js'
-
-/** Targets that are so few are a task's labels. */
-const MOST_LABELS = 64
 
 /** What a prompt's file says about it. Holds no times, so that the same run writes the same bytes. */
 export function promptMetadata(

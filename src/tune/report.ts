@@ -1,11 +1,14 @@
 import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
 import type { Init, ResolvedRun, ResolvedTune } from '../options/tune.js'
+import { keptPath } from './kept-path.js'
 import type { TuneOutcome } from './outcome.js'
 import type { Divergence, RunState, StopReason, TuneState } from './state.js'
 
 /** How a run went; survives JSON. */
 export interface TuneReport {
+  /** Of `prompt.tasks`, the task that it is about. */
+  task?: string
   /** Steps done. */
   steps: number
   /** The step whose prompt is the result. */
@@ -20,6 +23,8 @@ export interface TuneReport {
   metrics: Record<string, number>
   /** Every evaluation. */
   history: { step: number; metrics: Record<string, number> }[]
+  /** With the checkpoint's `keep`: the prompts that are kept as files, the best first (without validation data the latest). */
+  kept?: { step: number; metrics: Record<string, number>; path: string }[]
   /** What the result got right and wrong on the validation data; null without. */
   outcome: TuneOutcome | null
   /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step; beside it the rate, and the gradient's L2 norm. */
@@ -130,6 +135,7 @@ export function reportOf(
   const best = data.validation === null ? undefined : state.best
   const steps = whole.stepOf(state)
   return {
+    ...(run.task !== undefined && { task: run.task }),
     steps,
     bestStep: state.kept?.step ?? steps,
     stopped: state.ended?.reason ?? null,
@@ -137,6 +143,7 @@ export function reportOf(
     bestMetric: data.validation === null ? null : options.bestMetric,
     metrics: best?.metrics ?? {},
     history: state.history,
+    ...(options.checkpoint?.keep !== undefined && { kept: keptOf(options, index, state) }),
     outcome: best?.outcome ?? null,
     losses: state.losses.points(),
     pace: whole.pace.points(),
@@ -148,4 +155,8 @@ export function reportOf(
     data,
     versions: { ...versions, node: process.versions.node },
   }
+}
+
+function keptOf(options: ResolvedTune, index: number, { saved }: RunState): TuneReport['kept'] {
+  return saved.map((one) => ({ ...one, path: keptPath(options, index, one.step) }))
 }

@@ -10,9 +10,11 @@ import { SoftPrompt } from '../prompt.js'
 import { tokenRows } from '../rows.js'
 import { VERSION } from '../version.js'
 import { checkWritable } from '../writable.js'
-import { capital, isWatched, nextRateFactor, risingLoss } from './divergence.js'
+import { DivergenceGuard, isWatched } from './divergence.js'
 import type { TuneEvent } from './events.js'
 import { nativeInit } from './init.js'
+import { PromptKeeper } from './keep.js'
+import { keptPath } from './kept-path.js'
 import { watchWindow } from './losses.js'
 import { promptMetadata } from './metadata.js'
 import { outcomeOf } from './outcome.js'
@@ -37,8 +39,8 @@ export class TuneSession {
   #savedAt = 0
   /** Aborts when the time is up. */
   #limit: AbortSignal | undefined
-  /** What is wrong with runs that diverged in the last stretch. */
-  #diverged = new Map<number, string>()
+  readonly #guard: DivergenceGuard
+  readonly #keeper: PromptKeeper
 
   private constructor(
     private readonly model: Frozen,
@@ -49,6 +51,8 @@ export class TuneSession {
     private readonly tell: (event: TuneEvent) => void,
   ) {
     this.#state = TuneState.fresh(options.runs.length, options.steps)
+    this.#keeper = new PromptKeeper(model, options, data)
+    this.#guard = new DivergenceGuard(call, options, tuner, { tell, end: (run) => this.#end(run, 'diverged') })
   }
 
   /** Checks what can be checked before the work begins, reads the data, and makes the prompts to start from. */
@@ -91,21 +95,23 @@ export class TuneSession {
     if (checkpoint) await finish(this.call, () => this.tuner.claim(checkpoint.path))
     if (timeLimit !== undefined) this.#limit = AbortSignal.timeout(1000 * timeLimit)
     if (!resume || !checkpoint || !existsSync(checkpoint.path)) {
-      if (isWatched(this.options)) for (const run of this.#active()) await this.#keepSafe(run)
+      await this.#guard.begin(this.#state)
       return
     }
     const notes = await finish(this.call, () => this.tuner.restore(checkpoint.path))
     this.#state = TuneState.fromNotes(notes, steps, checkpoint.path)
     this.#savedAt = this.#state.step
     this.#secondsBefore = this.#state.seconds
+    await this.#keeper.sweep(this.#state)
   }
 
   async #train(): Promise<void> {
     const { checkpoint, onDivergence } = this.options
     while (true) {
       const { step } = this.#state
-      for (const run of this.#active()) await this.#between(run)
-      const over = this.#active().length === 0
+      await this.#guard.look(this.#state)
+      for (const run of this.#state.active()) await this.#between(run)
+      const over = this.#state.active().length === 0
       if (checkpoint && step > 0 && (over || step % checkpoint.every === 0) && this.#savedAt !== step) await this.#save(this.call)
       if (over) break
       await this.#steps(this.#nextStop() - step)
@@ -114,18 +120,11 @@ export class TuneSession {
     if (diverged && onDivergence === undefined) throw new TuneError('TUNE_DIVERGED', this.#state.runs[0]!.divergences.at(-1)!.what)
   }
 
-  /** The indices of the runs that go on. */
-  #active(): number[] {
-    return this.#state.runs.flatMap(({ ended }, run) => (ended ? [] : [run]))
-  }
-
   /** What a run does between two stretches. */
   async #between(run: number): Promise<void> {
     const { steps, patience } = this.options
     const { step } = this.#state
     const state = this.#state.runs[run] as RunState
-    await this.#lookAtLosses(run)
-    if (state.ended) return
     if (this.#evaluationDue(state)) await this.#evaluate(run)
     if (step >= steps) this.#end(run, 'steps')
     else if (patience !== undefined && state.worse >= patience) this.#end(run, 'patience')
@@ -146,40 +145,8 @@ export class TuneSession {
     return Math.min(steps, ...every.map((count) => (count === undefined ? steps : nextMultiple(step, count))))
   }
 
-  async #lookAtLosses(run: number): Promise<void> {
-    const state = this.#state.runs[run] as RunState
-    const { step } = this.#state
-    const what = this.#diverged.get(run)
-    this.#diverged.delete(run)
-    if (what !== undefined) return this.#setBack(run, what)
-    if (!isWatched(this.options) || step % watchWindow(this.options.steps) !== 0 || state.watch.count === 0) return
-    const { mean, isLowest, isRising } = state.watch.close()
-    const rate = state.rateFactor * this.options.runs[run]!.learningRate
-    if (isLowest) await this.#keepSafe(run)
-    if (isRising) await this.#setBack(run, risingLoss(mean, state.watch.lowest as number, step, rate))
-  }
-
-  async #keepSafe(run: number): Promise<void> {
-    const prompt = await finish(this.call, () => this.tuner.prompt(run))
-    this.#state.runs[run]!.safe = { step: this.#state.step, prompt }
-  }
-
-  /** The run diverged: it goes on from its best prompt at a lower rate, or it stops, as the options say. */
-  async #setBack(run: number, what: string): Promise<void> {
-    const state = this.#state.runs[run] as RunState
-    const { step } = this.#state
-    const rateFactor = nextRateFactor(this.options, state, what)
-    state.divergences.push({ step, what: capital(what), rateFactor })
-    this.tell({ type: 'divergence', ...this.#named(run), step, what: capital(what), rateFactor })
-    if (rateFactor === null) return this.#end(run, 'diverged')
-    state.rateFactor = rateFactor
-    state.watch.forget()
-    const { prompt } = (state.best ?? state.safe) as { prompt: NativePromptRows }
-    await finish(this.call, () => this.tuner.reset(run, prompt))
-  }
-
   async #steps(count: number): Promise<void> {
-    const active = this.#active().map((run) => ({ run, rateFactor: this.#state.runs[run]!.rateFactor }))
+    const active = this.#state.active().map((run) => ({ run, rateFactor: this.#state.runs[run]!.rateFactor }))
     const signals = [this.call.signal, this.#limit].filter((signal) => signal !== undefined)
     const call: Call = { site: this.call.site, signal: signals.length > 0 ? AbortSignal.any(signals) : undefined }
     this.#rate.start()
@@ -193,7 +160,7 @@ export class TuneSession {
   #tellSteps(done: NativeStep[]): void {
     const before = this.#state.step
     const taken = done.filter(({ diverged }) => diverged === undefined)
-    for (const { run, diverged } of done) if (diverged !== undefined) this.#diverged.set(run, diverged)
+    for (const { run, diverged } of done) if (diverged !== undefined) this.#guard.note(run, diverged)
     const examples = taken.reduce((sum, { examples }) => sum + examples, 0)
     this.#state.trainingSeconds += this.#rate.add((taken.at(-1)?.step ?? before) - before, examples)
     const { examplesPerSecond } = this.#rate
@@ -224,15 +191,29 @@ export class TuneSession {
     const scored = { ...references!, predictions }
     const metrics = await computeMetrics(options.metrics, scored)
     const best = this.#state.runs[run]!.evaluated({ step, metrics, prompt: rows, outcome: outcomeOf(scored) }, options)
+    await this.#keeper.offer(this.#state, run, rows, metrics)
     this.tell({ type: 'evaluation', ...this.#named(run), step, metrics, best })
   }
 
   async #save(call: Call): Promise<void> {
-    const { path } = this.options.checkpoint as { path: string }
+    const { path, keep } = this.options.checkpoint as { path: string; keep?: number }
+    const { step, runs } = this.#state
+    if (keep !== undefined && !this.data.validation) await this.#offerLatest(call)
     this.#state.seconds = this.#seconds()
     await finish(call, () => this.tuner.save(path, this.#state.toNotes()))
-    this.#savedAt = this.#state.step
-    this.tell({ type: 'checkpoint', step: this.#state.step, path })
+    this.#savedAt = step
+    await this.#keeper.sweep(this.#state)
+    const kept = runs.flatMap(({ saved }, run) => saved.map((one) => keptPath(this.options, run, one.step)))
+    this.tell({ type: 'checkpoint', step, path, ...(keep !== undefined && { kept }) })
+  }
+
+  async #offerLatest(call: Call): Promise<void> {
+    const { step, runs } = this.#state
+    for (const [run, { ended }] of runs.entries()) {
+      if (ended !== undefined && ended.step !== step) continue
+      const rows = await finish(call, () => this.tuner.prompt(run))
+      await this.#keeper.offer(this.#state, run, rows, {})
+    }
   }
 
   #seconds(): number {

@@ -11,6 +11,13 @@ export interface Best {
   outcome: TuneOutcome
 }
 
+/** A prompt that is kept as a file. */
+export interface SavedPrompt {
+  step: number
+  /** Of its evaluation; empty without validation data. */
+  metrics: Record<string, number>
+}
+
 /** How evaluations are compared. */
 export interface Ranking {
   bestMetric: string
@@ -44,8 +51,11 @@ export class RunState {
   rateFactor = 1
   divergences: Divergence[] = []
   watch = new LossWatch()
-  /** The prompt behind the lowest losses, where they are watched. */
+  /** The prompt behind the lowest losses, where they are watched; of tasks that share rows, behind the lowest of all together. */
   safe: { step: number; prompt: NativePromptRows } | undefined
+
+  /** Kept as files: the best first, without validation data the latest. */
+  saved: SavedPrompt[] = []
 
   constructor(steps: number) {
     this.losses = new Curve(steps)
@@ -79,15 +89,16 @@ export class RunState {
   }
 
   toJSON() {
-    const { evaluatedAt, worse, history, losses, examples, ended, rateFactor, divergences, watch } = this
+    const { evaluatedAt, worse, history, losses, examples, ended, rateFactor, divergences, watch, saved } = this
     const [best, safe] = [packed(this.best), packed(this.safe)]
-    return { evaluatedAt, best, worse, history, losses, examples, ended, rateFactor, divergences, watch, safe }
+    return { evaluatedAt, best, worse, history, losses, examples, ended, rateFactor, divergences, watch, safe, saved }
   }
 
   static fromJSON(saved: ReturnType<RunState['toJSON']>, steps: number): RunState {
     const state = new RunState(steps)
     const { evaluatedAt, worse, history, examples, ended, rateFactor, divergences } = saved
     Object.assign(state, { evaluatedAt, worse, history, examples, ended, rateFactor, divergences })
+    state.saved = saved.saved ?? []
     state.best = unpacked(saved.best)
     state.safe = unpacked(saved.safe)
     state.losses.restore(saved.losses as unknown as ReturnType<RunState['losses']['toJSON']>)
@@ -104,6 +115,10 @@ export class TuneState {
 
   /** Bytes of `rss`: what the process holds in memory. */
   readonly pace: Curve<'examplesPerSecond' | 'rss'>
+  /** Over the losses of all runs. */
+  readonly watch = new LossWatch()
+  /** Files of prompts that are kept no more, and go when a checkpoint without them is on the disk. */
+  surplus: { run: number; step: number }[] = []
 
   constructor(
     readonly runs: RunState[],
@@ -120,7 +135,14 @@ export class TuneState {
   /** A step of a run that was taken, or passed over where the batch had none of its rows. */
   add(step: NativeStep): void {
     this.step = step.step
-    if (step.examples > 0) this.runs[step.run]!.add(step)
+    if (step.examples === 0) return
+    this.runs[step.run]!.add(step)
+    this.watch.add(step.loss)
+  }
+
+  /** The indices of the runs that go on. */
+  active(): number[] {
+    return this.runs.flatMap(({ ended }, run) => (ended ? [] : [run]))
   }
 
   /** Steps that a run has done. */
@@ -134,11 +156,12 @@ export class TuneState {
 
   static fromNotes(notes: string, steps: number, path: string): TuneState {
     try {
-      const { step, trainingSeconds, seconds, runs, pace } = JSON.parse(notes)
+      const { step, trainingSeconds, seconds, runs, pace, watch, surplus = [] } = JSON.parse(notes)
       const restored = runs.map((run: ReturnType<RunState['toJSON']>) => RunState.fromJSON(run, steps))
       const state = new TuneState(restored, steps)
       state.pace.restore(pace)
-      Object.assign(state, { step, trainingSeconds, seconds })
+      Object.assign(state.watch, watch)
+      Object.assign(state, { step, trainingSeconds, seconds, surplus })
       // Runs that went on to the last may go on from there: with more steps, time or patience than before.
       for (const run of state.runs) if (run.ended?.step === step && run.ended?.reason !== 'diverged') run.ended = undefined
       return state

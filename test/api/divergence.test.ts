@@ -73,6 +73,28 @@ describe('numbers that are not finite', () => {
     })
   })
 
+  test('tasks that share rows go back together, to one moment, and all at the lower rate', async () => {
+    const train = TINY_EXAMPLES.map((example, i) => ({ ...example, task: i % 2 ? 'a' : 'b' }))
+    const tasks = { ...TINY_RUN, train, steps: 4, batchSize: 6, onDivergence: 'lowerRate' } satisfies TuneOptions
+    const prompt = { tasks: { a: { length: 2 }, b: { length: 2, learningRate: 1e39 } }, shared: { length: 3, learningRate: 0.3 } }
+    const run = tiny.tune({ ...tasks, prompt, optimizer: { name: 'adafactor', learningRate: 0.3 } })
+    const events = await collect(run)
+    const { runs } = await run.result
+    expect(runs.map(({ report }) => report.divergences.length)).toEqual([0, 1])
+    const shared = runs.map((one) => one.prompt.data.slice(0, 3 * 48))
+    expect(shared[0]).toEqual(shared[1])
+    // The step that b did not take was taken by a, and is forgotten: from the first prompt on, all learn at a tenth.
+    const rates = ofType(events, 'step').map(({ run, step, learningRate }) => [run, step, learningRate])
+    expect(rates.filter(([run]) => run === 0)).toEqual([
+      [0, 1, 0.3],
+      [0, 2, expect.closeTo(0.03, 10)],
+      [0, 3, expect.closeTo(0.03, 10)],
+      [0, 4, expect.closeTo(0.03, 10)],
+    ])
+    const { losses } = runs[0]!.report
+    expect(losses[1]!.loss).toBeCloseTo(losses[0]!.loss, 5)
+  })
+
   test('resumed, a run that was set back does what it would have done', async () => {
     const options: TuneOptions = { ...TINY_RUN, onDivergence: 'lowerRate', optimizer: { name: 'adafactor', learningRate: 1e39 }, steps: 5 }
     const whole = await tiny.tune(options).result

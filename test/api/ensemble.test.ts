@@ -72,15 +72,27 @@ describe('generate', () => {
     for (const one of [b, c, d]) expect(one).not.toHaveProperty('ensemble')
   })
 
+  test('stream gives the tokens of the same output, and can be left and aborted', async () => {
+    const prompt = SoftPrompt.ensemble(prompts)
+    const { tokens } = await tiny.generate(inputs[0]!, { ...options, prompt })
+    const streamed: number[] = []
+    for await (const { token } of tiny.stream(inputs[0]!, { ...options, prompt })) streamed.push(token)
+    expect(streamed).toEqual([...tokens])
+    for await (const _ of tiny.stream(inputs[0]!, { ...options, prompt })) break
+    const abort = new AbortController()
+    const aborted = (async () => {
+      const pieces = tiny.stream(inputs[0]!, { maxNewTokens: 100_000, minNewTokens: 100_000, prompt, signal: abort.signal })
+      setTimeout(() => abort.abort('enough'), 20)
+      for await (const _ of pieces) return 'a piece'
+    })()
+    expect(await failure(aborted)).toBe('enough')
+  })
+
   test('what an ensemble cannot do is said', async () => {
     const prompt = SoftPrompt.ensemble(prompts)
     expect(await failure(tiny.generate([5, 1], { prompt, numReturnSequences: 2, numBeams: 2 }))).toMatchObject({
       code: 'OPTION_UNSUPPORTED',
     })
-    const streamed = (async () => {
-      for await (const _ of tiny.stream([5, 1], { prompt })) return
-    })()
-    expect(await failure(streamed)).toMatchObject({ code: 'OPTION_UNSUPPORTED' })
     expect(await failure(tiny.gradient(TINY_EXAMPLES, { prompt: prompt as never }))).toMatchObject({ code: 'OPTION_INVALID' })
     expect(() => SoftPrompt.ensemble([])).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
     expect(() => SoftPrompt.ensemble(prompts, { combine: 'sum' as never })).toThrow(/'vote', 'average'/)
@@ -164,10 +176,53 @@ test('score: means, and how far the prompts are apart', async () => {
   })
 })
 
-test('evaluate predicts with the ensemble', async () => {
+describe('evaluate', () => {
   const prompt = SoftPrompt.ensemble(prompts)
-  expect(prompt).toBeInstanceOf(PromptEnsemble)
-  const { predictions } = await tiny.evaluate({ data: TINY_EXAMPLES, prompt, labels: undefined })
-  const answers = await tiny.generate(inputs, { prompt, maxNewTokens: 10 })
-  expect(predictions.map(({ prediction }) => prediction)).toEqual(answers.map(({ tokens }) => tokens.filter((id) => id > 1).join(' ')))
+  const textOf = (tokens: Int32Array) => tokens.filter((id) => id > 1).join(' ')
+
+  test('predicts with the ensemble, and says of each row how far its prompts agree', async () => {
+    expect(prompt).toBeInstanceOf(PromptEnsemble)
+    const { predictions, agreement } = await tiny.evaluate({ data: TINY_EXAMPLES, prompt, labels: undefined })
+    const answers = await tiny.generate(inputs, { prompt, maxNewTokens: 10 })
+    expect(predictions.map(({ prediction }) => prediction)).toEqual(answers.map(({ tokens }) => textOf(tokens)))
+    expect(predictions.map(({ ensemble }) => ensemble)).toEqual(answers.map(({ ensemble }) => ({ agreement: ensemble!.agreement })))
+    expect(agreement).toBeCloseTo(mean(answers.map(({ ensemble }) => ensemble!.agreement)), 10)
+  })
+
+  test('among labels, with the uncertainty that classify tells', async () => {
+    const data = TINY_EXAMPLES.map(({ input }, i) => ({ input, target: labels[i % 3]! }))
+    const { predictions, invalid } = await tiny.evaluate({ data, prompt, labels: labels as never })
+    const answers = await tiny.classify(inputs, { labels, prompt })
+    expect(invalid).toBe(0)
+    predictions.forEach(({ ensemble, prediction }, i) => {
+      const { agreement, entropy, mutualInformation } = answers[i]!.ensemble!
+      expect(prediction).toBe(textOf(Int32Array.from(labels[answers[i]!.index]!)))
+      expect(ensemble!.agreement).toBe(agreement)
+      expect(ensemble!.entropy).toBeCloseTo(entropy, 5)
+      expect(ensemble!.mutualInformation).toBeCloseTo(mutualInformation, 5)
+    })
+  })
+
+  test('a single prompt has nobody to agree with', async () => {
+    const evaluation = await tiny.evaluate({ data: TINY_EXAMPLES, prompt: prompts[0]! })
+    expect(evaluation).not.toHaveProperty('agreement')
+    for (const row of evaluation.predictions) expect(row).not.toHaveProperty('ensemble')
+  })
+
+  test('the share of outputs that are no label: of the targets, or of the labels that the prompt names', async () => {
+    const { predictions, invalid } = await tiny.evaluate({ data: TINY_EXAMPLES, prompt: prompts[0]! })
+    const made = predictions.map(({ prediction }) => prediction)
+    const share = (legal: string[]) => made.filter((text) => !legal.includes(text)).length / made.length
+    expect(invalid).toBe(share(['60', '61']))
+    const naming = (metadata: Record<string, string>) =>
+      SoftPrompt.fromArray(prompts[0]!.data, { rows: prompts[0]!.rows, dModel: 48, metadata })
+    const named = await tiny.evaluate({ data: TINY_EXAMPLES, prompt: naming({ labels: JSON.stringify([made[0]]) }) })
+    expect(named.invalid).toBe(share(['60', '61', made[0]!]))
+    for (const labels of ['no JSON', '[1]']) {
+      const other = await tiny.evaluate({ data: TINY_EXAMPLES, prompt: naming({ labels }) })
+      expect(other.invalid).toBe(invalid)
+    }
+    const free = TINY_EXAMPLES.map(({ input }, i) => ({ input, target: [60 + i, 1] }))
+    expect(await tiny.evaluate({ data: free, prompt: prompts[0]! })).not.toHaveProperty('invalid')
+  })
 })

@@ -66,7 +66,7 @@ describe('resolveTune', () => {
   })
 
   test.each(['fast', 'paper'] as const)('an explicit optimizer replaces every rule of %s', (preset) => {
-    const plain = { schedule: 'constant', warmupSteps: 0, averageDecay: 0, weightDecay: 0, initialStep: 0 }
+    const plain = { schedule: 'constant', warmupSteps: 0, averageDecay: 0, maxGradientNorm: 0, weightDecay: 0, initialStep: 0 }
     expect(resolveTune({ train, preset, optimizer: { name: 'adafactor' } }).optimizer).toMatchObject({
       ...plain,
       learningRate: 0.3,
@@ -102,6 +102,9 @@ describe('resolveTune', () => {
     ["no option 'optimizer.beta1'", { train, optimizer: { name: 'adafactor', beta1: 0.9 } }],
     ["no option 'optimizer.epsilon'", { train, optimizer: { name: 'muon', epsilon: 1e-8 } }],
     ["'optimizer.momentum'", { train, optimizer: { name: 'muon', momentum: 1 } }],
+    ["'optimizer.averageDecay'", { train, optimizer: { name: 'adamw', averageDecay: 1 } }],
+    ["'optimizer.maxGradientNorm'", { train, optimizer: { name: 'adafactor', maxGradientNorm: Number.NaN } }],
+    ["'train' and 'validation' are both standard input", { train: '-', validation: { path: '-', format: 'csv' } }],
     ["'loss.reduction'", { train, loss: { reduction: 'none' } }],
     ["'dropout'", { train, dropout: 1 }],
     ["'prompt.init'", { train, prompt: { init: 'zeros' } }],

@@ -42,6 +42,12 @@ test.each([
   [['x-{task}.npy', '--tasks', 'a,b', '--seeds', '0,1'], "'runs' and 'prompt.tasks'"],
   [['x.npy', '--seeds', '0,one'], 'integer'],
   [['x.npy', '--init', 'uniform:1'], 'uniform:low,high'],
+  [['x.npy', '--warmup-steps', '3'], '--warmup-steps belongs to an update rule of your own'],
+  [['x.npy', '--optimizer', 'adam'], "did you mean 'adamw'?"],
+  [['x.npy', '--optimizer', 'muon', '--schedule', 'step'], "'optimizer.schedule'"],
+  [['x.npy', '--label-smoothing', '1'], "'loss.labelSmoothing'"],
+  [['x.npy', '--checkpoint-every', '3'], '--checkpoint-every is about checkpoints: give --checkpoint'],
+  [['x.npy', '--train', '-', '--validation', '-'], 'both standard input'],
 ])('%j ends with code 2', async (args, message) => {
   const { code, stderr } = await tune(args[0]!, ...args.slice(1))
   expect(code).toBe(2)
@@ -54,6 +60,37 @@ test('--time-limit, --micro-batch-size and --init uniform:low,high', async () =>
   expect(code).toBe(0)
   expect(stdout).toContain('(the time was up)')
   expect(existsSync(join(folder, 'limited.safetensors'))).toBe(true)
+})
+
+test('an update rule and a loss of one’s own', async () => {
+  const rule = ['--optimizer', 'adamw', '--learning-rate', '0.1', '--schedule', 'linear', '--warmup-steps', '1', '--weight-decay', '0.01']
+  const more = [
+    '--max-gradient-norm',
+    '1',
+    '--average-decay',
+    '0.5',
+    '--reduction',
+    'mean',
+    '--label-smoothing',
+    '0.1',
+    '--z-loss',
+    '0.0001',
+  ]
+  const { code, stdout } = await tune('rule.safetensors', ...rule, ...more, '--json')
+  expect(code).toBe(0)
+  const { report } = jsonLines(stdout).at(-1) as { report: { options: object } }
+  expect(report.options).toMatchObject({
+    optimizer: {
+      name: 'adamw',
+      learningRate: 0.1,
+      schedule: 'linear',
+      warmupSteps: 1,
+      weightDecay: 0.01,
+      maxGradientNorm: 1,
+      averageDecay: 0.5,
+    },
+    loss: { reduction: 'mean', labelSmoothing: 0.1, zLoss: 0.0001 },
+  })
 })
 
 test('--tasks: a prompt for each', async () => {

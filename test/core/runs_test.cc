@@ -231,6 +231,32 @@ TEST(run_reset_begins_anew) {
   CHECK_EQ(tuner.stepsDone(), 3);
 }
 
+// A lower rate is the shared part's too.
+TEST(shared_part_is_reset_with_the_runs) {
+  ToyModel model(6, 50);
+  NeverYields never;
+  TuneOptions options = someOptions(Reduction::kSum, 0);
+  options.optimizer.kind = OptimizerKind::kAdamW;
+  const std::vector<RunStart> runs = someRuns(6, 1);
+  TrainingSet data = someData();
+  data.runOfRow = {0, 1, 1, 0, 1};
+  options.batchSize = 5;
+  Tuner tuner(model, data, {runs[0], runs[0]}, options, runs[1]),
+      fresh(model, data, {runs[0], runs[0]}, options, runs[1]);
+  const at::Tensor first = tuner.prompt(0);
+  for (int i = 0; i < 3; ++i) tuner.step(all(2), never);
+  CHECK(!tuner.prompt(0).slice(0, 0, 4).equal(first.slice(0, 0, 4)));
+  for (const int64_t run : {0, 1}) tuner.reset(run, first);
+  for (const int64_t run : {0, 1}) CHECK(tuner.prompt(run).equal(first));
+
+  const std::vector<ActiveRun> slower{{0, 0.1}, {1, 0.1}};
+  tuner.step(slower, never);
+  fresh.step(all(2), never);
+  const at::Tensor small = tuner.prompt(0).sub(first).abs(), large = fresh.prompt(0).sub(first).abs();
+  CHECK(small.max().item<float>() < 0.2 * large.max().item<float>());
+  CHECK(small.slice(0, 0, 4).max().item<float>() > 0);
+}
+
 TEST(batch_that_does_not_fit_the_memory_goes_through_in_parts) {
   ToyModel model(6, 50);
   NeverYields never;

@@ -2,13 +2,16 @@
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
 #include "check.h"
+#include "core/train/learned_prompt.h"
 #include "one_run.h"
 #include "toy_model.h"
 
@@ -101,6 +104,30 @@ TEST(tuner_loss_is_a_mean_whatever_the_reduction) {
   const double sum = someTuner(model, options).step(never).loss;
   options.loss = {Reduction::kMean, 0, 0};
   CHECK_EQ(sum, someTuner(model, options).step(never).loss);
+}
+
+// Two steps of AdamW with one moment only, by hand: the second's direction is that of the scaled gradients' sum.
+TEST(tuner_scales_gradients_that_are_too_large) {
+  OptimizerOptions options;
+  options.kind = OptimizerKind::kAdamW;
+  options.weightDecay = 0;
+  options.beta1 = 0.5;
+  options.beta2 = 0;
+  options.epsilon = 1;
+  options.learningRate = 1;
+  options.maxGradientNorm = 2;
+  LearnedPrompt clipped("", at::zeros({2, 3}), 0, options, 10);
+  Objective objective;
+  objective.targetTokens = 1;
+  objective.gradient = at::full({2, 3}, 10.0f);
+  const StepResult result = clipped.take(objective, 0, 1);
+  const double norm = std::sqrt(6.0) * 10, each = 10 * 2 / norm;
+  CHECK(std::abs(result.gradientNorm - norm) < 1e-4);  // told as it was
+  CHECK_CLOSE(clipped.prompt(), at::full({2, 3}, -each / (each + 1)), 1e-5);
+  objective.gradient = at::full({2, 3}, 0.1f);  // small enough
+  clipped.take(objective, 1, 1);
+  const double mean = (0.25 * each + 0.5 * 0.1) / 0.75;
+  CHECK_CLOSE(clipped.prompt(), at::full({2, 3}, -each / (each + 1) - mean / 1.1), 1e-5);
 }
 
 TEST(tuner_changes_nothing_but_the_prompt) {

@@ -69,9 +69,21 @@ test('several runs: what differed, and what came of each', async () => {
   expect(text).toContain('id="runs"')
   expect(text).toMatch(/<th scope="row">0 \(the result\)<\/th><td class="number">0<\/td>/)
   expect(text).toMatch(/<th scope="row">1<\/th><td class="number">1<\/td><td class="number">–<\/td>.*diverged/)
+  const section = text.slice(text.indexOf('id="runs"'), text.indexOf('id="curves"'))
+  for (const title of ['Training loss', 'Validation accuracy']) expect(section).toContain(`<figcaption>${title}</figcaption>`)
+  expect(section.match(/<path class="curve"/g)).toHaveLength(4)
   const numbers = join(folder, 'runs.json')
   await writeReport(numbers, resultOf(report, [other]))
   expect(JSON.parse(readFileSync(numbers, 'utf8')).runs).toEqual(JSON.parse(JSON.stringify([report, other])))
+})
+
+test('tasks go by their names', async () => {
+  const reports = [HOSTILE, 'intents'].map((task) => reportOf(30, { task }))
+  const path = join(folder, 'tasks.html')
+  await writeReport(path, resultOf(reports[0]!, [reports[1]!]))
+  const text = readFileSync(path, 'utf8')
+  expect(text).toContain('<th scope="row">intents</th>')
+  expect(text).not.toMatch(/<script|\(the result\)/)
 })
 
 test('.json holds the same numbers', async () => {

@@ -52,7 +52,10 @@ StepResult LearnedPrompt::take(const Objective& objective, int64_t step, double 
 
   const auto before = optimizer_->state();
   at::Tensor next = prompt_.clone();
-  optimizer_->update(next, objective.gradient, step, rateFactor);
+  const double most = options_.maxGradientNorm;
+  const bool tooLarge = most > 0 && result.gradientNorm > most;
+  const at::Tensor gradient = tooLarge ? objective.gradient.mul(most / result.gradientNorm) : objective.gradient;
+  optimizer_->update(next, gradient, step, rateFactor);
   result.diverged = complaint("prompt's largest value", next.abs().max().item<double>(), step, result.learningRate);
   if (!result.diverged.empty()) {
     optimizer_->restore(before);

@@ -32,9 +32,9 @@ struct OptimizerOptions {
   double epsilon = 1e-30;
   double beta1 = 0.9;
   double beta2 = 0.999;
-  double momentum = 0.9;  // Muon
-  double averageDecay =
-      0;  // > 0: the prompt handed out is an exponential moving average of the iterates (preset 'fast')
+  double momentum = 0.9;       // Muon
+  double maxGradientNorm = 0;  // > 0: a gradient of a larger L2 norm is scaled down to it, before the rule sees it
+  double averageDecay = 0;     // > 0: the prompt handed out is an exponential moving average of the iterates
 };
 
 struct TuneOptions {

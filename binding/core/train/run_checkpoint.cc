@@ -52,11 +52,10 @@ const char* nameOf(Schedule schedule) {
 }
 
 RunIdentity optimizerIdentity(const OptimizerOptions& o) {
-  RunIdentity identity{{"optimizer.weightDecay", exact(o.weightDecay)},
-                       {"optimizer.schedule", nameOf(o.schedule)},
-                       {"optimizer.warmupSteps", std::to_string(o.warmupSteps)},
-                       {"optimizer.epsilon", exact(o.epsilon)},
-                       {"optimizer.averageDecay", exact(o.averageDecay)}};
+  RunIdentity identity{
+      {"optimizer.weightDecay", exact(o.weightDecay)},          {"optimizer.schedule", nameOf(o.schedule)},
+      {"optimizer.warmupSteps", std::to_string(o.warmupSteps)}, {"optimizer.epsilon", exact(o.epsilon)},
+      {"optimizer.maxGradientNorm", exact(o.maxGradientNorm)},  {"optimizer.averageDecay", exact(o.averageDecay)}};
   if (o.kind == OptimizerKind::kAdafactor) {
     identity.merge(RunIdentity{{"optimizer.name", "adafactor"},
                                {"optimizer.clipThreshold", exact(o.clipThreshold)},

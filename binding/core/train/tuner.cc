@@ -39,7 +39,7 @@ struct Tuner::State {
   int64_t sharedRows() const { return hasShared ? prompts.back().prompt().size(0) : 0; }
   at::Tensor behindShared(const at::Tensor& own, const at::Tensor& shared) const;
   PromptRows partOf(int64_t run, const std::vector<int64_t>& rows) const;
-  std::string takeShared(const std::vector<Objective>& objectives);
+  std::string takeShared(const std::vector<ActiveRun>& active, const std::vector<Objective>& objectives);
   bool take(const std::vector<ActiveRun>& active, const std::vector<PromptRows>& parts,
             const std::vector<Objective>& objectives, const std::vector<size_t>& resultOf,
             std::vector<StepResult>& results);
@@ -74,9 +74,11 @@ Objective Tuner::State::ownOf(const Objective& objective) const {
   return own;
 }
 
-// The shared part learns from all; says what is not finite.
-std::string Tuner::State::takeShared(const std::vector<Objective>& objectives) {
+// The shared part learns from all, at the lowest of their rates; says what is not finite.
+std::string Tuner::State::takeShared(const std::vector<ActiveRun>& active, const std::vector<Objective>& objectives) {
   if (!hasShared) return "";
+  double rateFactor = active.front().rateFactor;
+  for (const ActiveRun& run : active) rateFactor = std::min(rateFactor, run.rateFactor);
   Objective sum;
   for (const Objective& objective : objectives) {
     const at::Tensor gradient = objective.gradient.slice(0, 0, sharedRows());
@@ -85,14 +87,14 @@ std::string Tuner::State::takeShared(const std::vector<Objective>& objectives) {
     sum.targetTokens += objective.targetTokens;
     sum.gradient = sum.gradient.defined() ? sum.gradient.add(gradient) : gradient;
   }
-  return prompts.back().take(sum, step, 1).diverged;
+  return prompts.back().take(sum, step, rateFactor).diverged;
 }
 
 // Fills in the results of the runs that have a part; false where none of them moved. Nothing pauses in here.
 bool Tuner::State::take(const std::vector<ActiveRun>& active, const std::vector<PromptRows>& parts,
                         const std::vector<Objective>& objectives, const std::vector<size_t>& resultOf,
                         std::vector<StepResult>& results) {
-  const std::string sharedDiverged = takeShared(objectives);
+  const std::string sharedDiverged = takeShared(active, objectives);
   bool moved = false;
   for (size_t i = 0; i < parts.size(); ++i) {
     StepResult& result = results[resultOf[i]];
@@ -185,8 +187,11 @@ at::Tensor Tuner::prompt(int64_t run) const {
 }
 
 void Tuner::reset(int64_t run, const at::Tensor& prompt) {
-  state_->learned(run);
-  state_->prompts[run].reset(prompt.slice(0, state_->sharedRows()));
+  State& state = *state_;
+  state.learned(run);
+  const int64_t shared = state.sharedRows();
+  state.prompts[run].reset(prompt.slice(0, shared));
+  if (state.hasShared) state.prompts.back().reset(prompt.slice(0, 0, shared));
 }
 
 void Tuner::claim(const std::string& path) {

@@ -63,7 +63,8 @@ class Tuner {
   int64_t stepsDone() const;
   // float32 [P, d], the shared part and the run's own, a copy (the moving average where one is kept).
   at::Tensor prompt(int64_t run) const;
-  // The run goes on from this prompt, of the same shape, with a fresh optimiser. A shared part stays as it is.
+  // The run goes on from this prompt, of the same shape, with a fresh optimiser; so does the shared part, whose rows
+  // stand first in it: runs that share rows go back together, to prompts of one moment.
   void reset(int64_t run, const at::Tensor& prompt);
 
   // Until release, no other run may claim this path for its checkpoint. Throws Error CHECKPOINT_LOCKED and FILE_WRITE.

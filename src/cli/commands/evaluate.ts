@@ -5,7 +5,7 @@ import { metricList } from '../../options/metrics.js'
 import { integer, list, repeated } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
-import { count, print } from '../output.js'
+import { count, percent, print } from '../output.js'
 import { loadPrompts } from '../prompts.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
@@ -36,7 +36,7 @@ export function evaluateCommand(root: Command): void {
     .option('--labels <a,b>', 'choose among these', list)
     .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
     .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
-    .option('--predictions', 'show every input with its target and prediction')
+    .option('--predictions', 'show every input with its target and prediction (and, of an ensemble, the share of the prompts that agree)')
     .option('--json', 'one JSON object')
     .addHelpText('after', EXAMPLES)
     .action((flags: EvaluateFlags) => interruptible((signal) => evaluate(flags, signal)))
@@ -56,12 +56,21 @@ async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void
   })
 }
 
-function json({ metrics, count, predictions }: Evaluation, flags: EvaluateFlags): string {
-  return JSON.stringify({ metrics, count, ...(flags.predictions && { predictions }) })
+function json({ predictions, ...figures }: Evaluation, flags: EvaluateFlags): string {
+  return JSON.stringify({ ...figures, ...(flags.predictions && { predictions }) })
 }
 
 function text(evaluation: Evaluation, flags: EvaluateFlags): string {
-  const rows = flags.predictions ? evaluation.predictions.map(({ input, target, prediction }) => `${input}\t${target}\t${prediction}`) : []
-  const metrics = Object.entries(evaluation.metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`)
-  return [...rows, ...metrics, `on ${count(evaluation.count)} examples`].join('\n')
+  const { metrics, invalid, agreement } = evaluation
+  const rows = flags.predictions ? evaluation.predictions.map(line) : []
+  const figures = Object.entries(metrics).map(([name, value]) => `${name} ${value.toFixed(4)}`)
+  const told = [
+    ...(invalid !== undefined ? [`${percent(invalid)} of the outputs are no label`] : []),
+    ...(agreement !== undefined ? [`${percent(agreement)} of the prompts agree with the answer, on average`] : []),
+  ]
+  return [...rows, ...figures, ...told, `on ${count(evaluation.count)} examples`].join('\n')
+}
+
+function line({ input, target, prediction, ensemble }: Evaluation['predictions'][number]): string {
+  return [input, target, prediction, ...(ensemble ? [ensemble.agreement.toFixed(2)] : [])].join('\t')
 }

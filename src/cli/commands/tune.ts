@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { checkReadable } from '../../data/lines.js'
+import { OptionError } from '../../errors.js'
 import type { T5 } from '../../model.js'
 import { type OnDivergence, resolveTune, type TuneOptions } from '../../options/tune.js'
 import { reportForm, writeReport } from '../../report/write.js'
@@ -16,8 +17,9 @@ import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
 import { outPaths, outputsOf, type RunFlags, runsOf, runsTable } from '../runs.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
+import { lossOf, optimizerOf, type RuleFlags, ruleOptions } from '../training.js'
 
-interface TuneFlags extends ModelFlags, SourceFlags, RunFlags {
+interface TuneFlags extends ModelFlags, SourceFlags, RunFlags, RuleFlags {
   train: string
   validation?: string
   validationSplit?: number
@@ -26,7 +28,6 @@ interface TuneFlags extends ModelFlags, SourceFlags, RunFlags {
   length?: number
   init?: InitChoice
   seed?: number
-  learningRate?: number
   dropout?: number
   preset?: PresetName
   evaluateEvery?: number
@@ -40,6 +41,7 @@ interface TuneFlags extends ModelFlags, SourceFlags, RunFlags {
   maxTargetLength?: number
   checkpoint?: string
   checkpointEvery?: number
+  keep?: number
   resume?: boolean
   report?: string
   json?: boolean
@@ -86,6 +88,7 @@ export function tuneCommand(root: Command): void {
     .option('--on-divergence <how>', 'fail, stop (and keep the best prompt) or lowerRate (and go on from it) (default: fail)')
     .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
     .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+  ruleOptions(command)
     .optionsGroup('Choosing the best prompt:')
     .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
     .option('--metric <name>', 'metrics to evaluate, the first picks the best prompt; repeat or use commas (default: accuracy)', list)
@@ -93,7 +96,8 @@ export function tuneCommand(root: Command): void {
     .option('--patience <N>', 'stop after N evaluations without a better one', integer)
     .optionsGroup('Keeping and telling:')
     .option('--checkpoint <file>', "where the run's state is kept, to resume from")
-    .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
+    .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end; with --keep, as --evaluate-every)', integer)
+    .option('--keep <N>', 'keep the N best prompts (without validation the N latest) as CHECKPOINT-STEP.safetensors', integer)
     .option('--resume', 'go on from the checkpoint, if there is one')
     .option('--report <file>', 'write how the run went: a page (.html), or the numbers (.json)')
     .option('--json', 'events and the result as JSON lines')
@@ -114,16 +118,26 @@ async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
 }
 
 function optionsOf(flags: TuneFlags): TuneOptions {
-  const { validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience } = flags
+  const optimizer = optimizerOf(flags)
+  const learningRate = optimizer ? undefined : flags.learningRate
+  const { validationSplit, steps, batchSize, seed, preset, dropout, evaluateEvery, bestMetric, patience } = flags
   const { maxInputLength, maxTargetLength, resume, microBatchSize, timeLimit, onDivergence } = flags
   return {
     train: sourceOf(flags.train, flags),
-    validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, flags),
+    validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, { ...flags, sample: undefined }),
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
     ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, microBatchSize, timeLimit, onDivergence, runs: runsOf(flags) },
+    ...{ optimizer, loss: lossOf(flags) },
     prompt: promptOf(flags),
-    checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
+    checkpoint: checkpointOf(flags),
   }
+}
+
+function checkpointOf({ checkpoint, checkpointEvery, keep }: TuneFlags): TuneOptions['checkpoint'] {
+  if (checkpoint !== undefined) return { path: checkpoint, every: checkpointEvery, keep }
+  const alone = checkpointEvery !== undefined ? '--checkpoint-every' : keep !== undefined ? '--keep' : undefined
+  if (alone) throw new OptionError('OPTION_INVALID', `${alone} is about checkpoints: give --checkpoint FILE too.`)
+  return undefined
 }
 
 function promptOf({ tasks, shared, length, init }: TuneFlags): TuneOptions['prompt'] {

@@ -47,6 +47,7 @@ const optimizer = {
   epsilon: 1e-30,
   beta1: 0.9,
   beta2: 0.999,
+  maxGradientNorm: 0,
   averageDecay: 0,
   momentum: 0.9,
 }
