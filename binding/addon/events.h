@@ -22,10 +22,15 @@ class Events : public std::enable_shared_from_this<Events<Event>> {
       : environment_(environment), id_(id), capacity_(capacity), deliver_(std::move(deliver)) {}
 
   // On the job's thread.
-  void push(Event event) {
+  void push(Event event) { pushTogether({std::move(event)}); }
+
+  // In one delivery, unless there are more than may wait.
+  void pushTogether(std::vector<Event> events) {
     std::lock_guard lock(mutex_);
-    if (waiting_.size() == capacity_) waiting_.pop_front();
-    waiting_.push_back(std::move(event));
+    for (Event& event : events) {
+      if (waiting_.size() == capacity_) waiting_.pop_front();
+      waiting_.push_back(std::move(event));
+    }
     if (std::exchange(posted_, true)) return;
     environment_.channel.post([self = this->shared_from_this()](Napi::Env env) { self->flush(env); });
   }

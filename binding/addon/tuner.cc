@@ -113,7 +113,7 @@ Napi::Value TunerObject::run(const Napi::CallbackInfo& info) {
                left = steps](YieldPoint& yieldPoint) mutable {
     if (left <= 0) return false;
     const std::vector<StepResult> results = session.tuners.at(tuner)->step(runs, yieldPoint);
-    for (const StepResult& result : results) events->push(result);
+    events->pushTogether(results);
     return --left > 0 && std::none_of(results.begin(), results.end(), isDiverged);
   };
   auto onSettled = [&environment, id](std::exception_ptr failure) {

@@ -49,20 +49,20 @@ function metricCharts(report: TuneReport): Markup[] {
   const names = [...new Set(report.history.flatMap(({ metrics }) => Object.keys(metrics)))]
   const series = names.map((name) => ({ name, points: pointsOf(report.history, ({ metrics }) => metrics[name] ?? Number.NaN) }))
   const values = report.history.flatMap(({ metrics }) => Object.values(metrics))
-  const shares = values.every((value) => Math.abs(value) <= 1)
-  const include = shares && values.some((value) => value > 0.5) ? [0, 1] : [0]
-  const frame: Frame = {
-    ...common(report),
-    title: 'Validation metrics',
-    format: (value) => (shares ? `${short(100 * value)} %` : short(value)),
-    include,
-  }
+  const frame: Frame = { ...common(report), ...metricFrame(values), title: 'Validation metrics' }
   const charts: Markup[] = []
   for (let i = 0; i < series.length; i += METRICS) {
     const some = series.slice(i, i + METRICS)
     charts.push(chart(some, some.length === 1 ? { ...frame, title: `Validation ${some[0]!.name}` } : frame))
   }
   return charts
+}
+
+/** How metrics of such values are drawn: shares of 1 as percentages. */
+export function metricFrame(values: readonly number[]): Pick<Frame, 'format' | 'include'> {
+  const shares = values.every((value) => Math.abs(value) <= 1)
+  const include = shares && values.some((value) => value > 0.5) ? [0, 1] : [0]
+  return { format: (value) => (shares ? `${short(100 * value)} %` : short(value)), include }
 }
 
 function machineCharts(report: TuneReport): Markup[] {

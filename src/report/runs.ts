@@ -1,7 +1,7 @@
 import { count, metricValue, short } from '../format.js'
 import type { TuneReport } from '../tune/report.js'
 import { chart, type Series } from './chart.js'
-import { pointsOf, smooth } from './curves.js'
+import { metricFrame, pointsOf, smooth } from './curves.js'
 import { flat } from './flat.js'
 import { html, type Markup } from './markup.js'
 
@@ -33,8 +33,12 @@ export function runs(reports: readonly TuneReport[], best: TuneReport): Markup {
   return html`<section id="runs"><h2>Runs</h2><p class="quiet">${intro}</p>
 <div class="wide"><table><thead><tr><th>${best.task === undefined ? 'run' : 'task'}</th>${columns.map((name) => html`<th class="number">${name}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div>
 ${chart(series, { title: `Training loss${first}`, steps, format: short })}
-${metric && chart(metricSeries(reports, metric), { title: `Validation ${metric}${first}`, steps, format: metricValue })}</section>
+${metric && chart(metricSeries(reports, metric), { title: `Validation ${metric}${first}`, steps, ...metricFrame(metricValues(reports, metric)) })}</section>
 `
+}
+
+function metricValues(reports: readonly TuneReport[], metric: string): number[] {
+  return reports.flatMap(({ history }) => history.map(({ metrics }) => metrics[metric] ?? Number.NaN)).filter(Number.isFinite)
 }
 
 function metricSeries(reports: readonly TuneReport[], metric: string): Series[] {

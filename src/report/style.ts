@@ -26,7 +26,7 @@ svg { display: block; width: 100%; height: auto; overflow: visible } svg text { 
 .grid { stroke: var(--line) } .curve { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round } .faint { stroke-width: 1; opacity: .4 } .dot { fill: var(--colour); stroke: var(--page) }
 .mark { stroke: var(--quiet); stroke-dasharray: 3 3 }
 .s0 { --colour: var(--series-0) } .s1 { --colour: var(--series-1) } .s2 { --colour: var(--series-2) } .s3 { --colour: var(--series-3) } .s4 { --colour: var(--series-4) } .s5 { --colour: var(--series-5) }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .9rem } th { font-weight: 600; text-align: left } thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom }
+.wide { overflow-x: auto; margin-bottom: 1rem } table { border-collapse: collapse; font-size: .9rem } th { font-weight: 600; text-align: left } thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom }
 td, th { padding: .3rem .9rem .3rem 0; vertical-align: top } tbody tr { border-top: 1px solid var(--line) } .number { text-align: right; font-variant-numeric: tabular-nums }
 .full { width: 100% } .full td { overflow-wrap: anywhere } .full .input { width: 60% }
 .matrix td, .matrix th { padding: .3rem .5rem } .matrix td.cell { text-align: center; min-width: 2.4rem; font-variant-numeric: tabular-nums; border: 1px solid var(--page); background: color-mix(in srgb, var(--shade) calc(var(--share) * 75%), var(--panel)) }

@@ -35,6 +35,18 @@ function distance(a: SoftPrompt, b: SoftPrompt): number {
 }
 
 describe('several runs', () => {
+  test('tell of a step together: one speed, measured once', async () => {
+    const run = tiny.tune({ ...TINY_RUN, runs: RUNS, steps: 20 })
+    const events = ofType(await collect(run), 'step')
+    const { pace } = (await run.result).report
+    expect(pace.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+    for (const { step } of pace) {
+      const told = events.filter((event) => event.step === step)
+      expect(told.map(({ run }) => run)).toEqual([0, 1, 2])
+      expect(new Set(told.map(({ examplesPerSecond }) => examplesPerSecond)).size).toBe(1)
+    }
+  })
+
   test.each([0, 0.1])('are what each would have been alone with the same batches (dropout %d)', async (dropout) => {
     const options: TuneOptions = { ...TINY_RUN, steps: 1, dropout, optimizer: { name: 'adafactor' } }
     const { runs } = await tiny.tune({ ...options, runs: RUNS }).result

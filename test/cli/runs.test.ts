@@ -62,6 +62,13 @@ test('--time-limit, --micro-batch-size and --init uniform:low,high', async () =>
   expect(existsSync(join(folder, 'limited.safetensors'))).toBe(true)
 })
 
+test('a metric that never changes is pointed out', async () => {
+  const flat = ['--validation', data, '--evaluate-every', '1', '--metric', 'rouge2']
+  const { stdout } = await tune('flat.safetensors', ...flat)
+  expect(stdout).toMatch(/warning: rouge2 was the same at every evaluation, so the prompt is that of the first, step 1\./)
+  expect((await tune('last.safetensors')).stdout).not.toContain('warning')
+})
+
 test('an update rule and a loss of one’s own', async () => {
   const rule = ['--optimizer', 'adamw', '--learning-rate', '0.1', '--schedule', 'linear', '--warmup-steps', '1', '--weight-decay', '0.01']
   const more = [

@@ -208,10 +208,21 @@ function summary(t5: T5, result: TuneResult, flags: TuneFlags): string {
   const lines = [
     ...(runsOf(flags) || flags.tasks ? [runsTable(result)] : []),
     `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${ending(report.stopped)}${best}`,
+    ...flatMetric(report),
     `saved ${pc.bold(out)}${others > 0 ? ` and ${others} more` : ''}: ${prompt.rows} x ${prompt.dModel} = ${count(learned)} numbers (${bytes(4 * learned)}), ${share} of the model's`,
     `use it: softprompt generate --model ${flags.model} --prompt ${out} "..."`,
   ]
   return lines.join('\n')
+}
+
+/** A metric that told no evaluation from another has picked the first, which may have learned little. */
+function flatMetric({ bestMetric, bestStep, history }: TuneReport): string[] {
+  const values = new Set(history.map(({ metrics }) => metrics[bestMetric ?? '']))
+  if (bestMetric === null || history.length < 2 || values.size > 1) return []
+  const what = `${bestMetric} was the same at every evaluation, so the prompt is that of the first, step ${bestStep}`
+  return [
+    `${pc.yellow('warning')}: ${what}. Train longer, choose by a metric that tells them apart (--metric), or leave the validation out to keep the last.`,
+  ]
 }
 
 function ending(stopped: TuneReport['stopped']): string {
