@@ -38,7 +38,15 @@ export function repeated(value: string, previous?: string[]): string[] {
   return [...(previous ?? []), value]
 }
 
-export type InitChoice = 'vocabulary' | 'uniform' | { uniform: [number, number] } | { labels: string[] } | { text: string }
+/** How a prompt starts; prompts are still files. */
+export type InitChoice =
+  | 'vocabulary'
+  | 'uniform'
+  | { uniform: [number, number] }
+  | { labels: string[] }
+  | { text: string }
+  | { prompt: string }
+  | { mean: string[] }
 
 export function init(value: string): InitChoice {
   if (value === 'vocabulary' || value === 'uniform') return value
@@ -46,5 +54,9 @@ export function init(value: string): InitChoice {
   if (low !== undefined && high !== undefined && more.length === 0) return { uniform: [low, high] }
   if (value.startsWith('labels:')) return { labels: list(value.slice('labels:'.length)) }
   if (value.startsWith('text:') && value.length > 'text:'.length) return { text: value.slice('text:'.length) }
-  throw new InvalidArgumentError("It must be vocabulary, uniform, uniform:low,high, labels:a,b or text:'some words'.")
+  if (value.startsWith('prompt:') && value.length > 'prompt:'.length) return { prompt: value.slice('prompt:'.length) }
+  if (value.startsWith('mean:')) return { mean: list(value.slice('mean:'.length)) }
+  throw new InvalidArgumentError(
+    "It must be vocabulary, uniform, uniform:low,high, labels:a,b, text:'some words', prompt:FILE or mean:FILE,FILE.",
+  )
 }

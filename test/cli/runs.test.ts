@@ -115,5 +115,51 @@ test('several prompts are an ensemble', async () => {
   const prompts = paths.flatMap((path) => ['--prompt', path])
   const { code, stdout } = await cli(['evaluate', ...tiny, ...prompts, '--data', data, '--json'])
   expect(code).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({ count: 6, metrics: { accuracy: expect.any(Number) } })
+  expect(JSON.parse(stdout)).toMatchObject({ count: 6, metrics: { accuracy: expect.any(Number) }, agreement: expect.any(Number) })
+  const average = await cli(['evaluate', ...tiny, ...prompts, '--combine', 'average', '--data', data, '--predictions'])
+  expect(average.stdout).toMatch(/^[^\t]+\t[^\t]+\t[^\t]*\t(0|1)\.\d\d\n/)
+  const single = await cli(['evaluate', ...tiny, '--prompt', paths[0]!, '--combine', 'vote', '--data', data])
+  expect([single.code, single.stderr]).toEqual([2, expect.stringContaining('--combine is about an ensemble')])
+  const wrong = await cli(['evaluate', ...tiny, ...prompts, '--combine', 'sum', '--data', data])
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("'vote', 'average'")])
+})
+
+test('--init: from a prompt, and from the mean of several', async () => {
+  const paths = [1, 2].map((i) => join(folder, `start-${i}.npy`))
+  const a = wavyPrompt(2, 48)
+  const b = SoftPrompt.fromArray(
+    a.data.map((value) => 3 * value),
+    { rows: 2, dModel: 48 },
+  )
+  for (const [i, prompt] of [a, b].entries()) await prompt.save(paths[i]!)
+  const start = (init: string, out: string) =>
+    cli([
+      'tune',
+      ...tiny,
+      '--train',
+      data,
+      '--steps',
+      '1',
+      '--batch-size',
+      '2',
+      '--learning-rate',
+      '1e-9',
+      '--init',
+      init,
+      '--out',
+      join(folder, out),
+    ])
+  for (const [init, out, factor] of [
+    [`prompt:${paths[0]}`, 'from-one.npy', 1],
+    [`mean:${paths.join(',')}`, 'from-mean.npy', 2],
+  ] as const) {
+    expect((await start(init, out)).code).toBe(0)
+    const made = await SoftPrompt.load(join(folder, out))
+    expect(made.rows).toBe(2)
+    made.data.forEach((value, i) => {
+      expect(value).toBeCloseTo(factor * a.data[i]!, 5)
+    })
+  }
+  const { code, stderr } = await start(`prompt:${join(folder, 'none.npy')}`, 'x.npy')
+  expect([code, stderr]).toEqual([1, expect.stringContaining('none.npy')])
 })

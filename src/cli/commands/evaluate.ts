@@ -2,15 +2,14 @@ import type { Command } from 'commander'
 import { checkReadable } from '../../data/lines.js'
 import type { Evaluation } from '../../evaluate.js'
 import { metricList } from '../../options/metrics.js'
-import { integer, list, repeated } from '../arguments.js'
+import { integer, list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { count, percent, print } from '../output.js'
-import { loadPrompts } from '../prompts.js'
+import { loadPrompts, type PromptFlags, promptOptions } from '../prompts.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
-interface EvaluateFlags extends ModelFlags, SourceFlags {
-  prompt?: string[]
+interface EvaluateFlags extends ModelFlags, SourceFlags, PromptFlags {
   data: string
   metric?: string[]
   labels?: string[]
@@ -28,10 +27,9 @@ Examples:
 Without --labels an output counts as right if its text equals the target's. With --labels the model picks the likeliest of them.`
 
 export function evaluateCommand(root: Command): void {
-  const command = modelOption(root.command('evaluate'))
+  const command = promptOptions(modelOption(root.command('evaluate')), 'is measured')
     .description('measure a prompt on examples that it was not tuned on')
     .requiredOption('--data <F>', 'examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
-    .option('-p, --prompt <P>', 'the soft prompt; repeat for an ensemble; without one the bare model is measured', repeated)
     .option('--metric <name>', 'metrics; repeat or use commas (default: accuracy)', list)
     .option('--labels <a,b>', 'choose among these', list)
     .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
@@ -45,7 +43,7 @@ export function evaluateCommand(root: Command): void {
 }
 
 async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void> {
-  const prompt = await loadPrompts(flags.prompt)
+  const prompt = await loadPrompts(flags)
   const data = sourceOf(flags.data, flags)
   const metrics = flags.metric && metricList(flags.metric, 'metrics')
   await checkReadable(flags.data)

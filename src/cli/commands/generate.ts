@@ -10,7 +10,7 @@ import { batches } from '../batches.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { note, print, write } from '../output.js'
-import { loadPrompts } from '../prompts.js'
+import { loadPrompts, type PromptFlags, promptOptions } from '../prompts.js'
 
 type Option =
   | 'maxNewTokens'
@@ -30,8 +30,7 @@ type Option =
   | 'labels'
   | 'stop'
 
-interface GenerateFlags extends ModelFlags, Pick<GenerateOptions, Option> {
-  prompt?: string[]
+interface GenerateFlags extends ModelFlags, PromptFlags, Pick<GenerateOptions, Option> {
   stream?: boolean
   json?: boolean
   repeatNgramSize?: number | boolean
@@ -54,10 +53,9 @@ docs/decoding.md explains every option.`
 const BATCH = 64
 
 export function generateCommand(root: Command): void {
-  const command = modelOption(root.command('generate'))
+  const command = promptOptions(modelOption(root.command('generate')), 'answers')
     .description('use a prompt: the output for each TEXT, or for each line of stdin where no TEXT is given')
     .argument('[TEXT...]', 'inputs')
-    .option('-p, --prompt <P>', 'the soft prompt; repeat for an ensemble, which votes; without one the bare model answers', repeated)
     .option('--max-new-tokens <N>', 'longest output, in tokens (default: 128)', integer)
     .option('--min-new-tokens <N>', 'an output cannot end before so many tokens (default: 0)', integer)
     .option('--stop <text>', 'end an output before this text; repeat for several', repeated)
@@ -84,7 +82,7 @@ export function generateCommand(root: Command): void {
 async function generateAll(texts: string[], flags: GenerateFlags, signal: AbortSignal): Promise<void> {
   if (flags.stream && flags.json)
     throw new OptionError('OPTION_INVALID', 'generate: --stream writes text as it is made, and --json whole outputs; give one of them.')
-  const prompt = await loadPrompts(flags.prompt)
+  const prompt = await loadPrompts(flags)
   await withLoaded(flags, signal, async (t5) => {
     let done = 0
     for await (const inputs of texts.length > 0 ? [texts] : stdinBatches(signal)) {

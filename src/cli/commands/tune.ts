@@ -3,7 +3,8 @@ import pc from 'picocolors'
 import { checkReadable } from '../../data/lines.js'
 import { OptionError } from '../../errors.js'
 import type { T5 } from '../../model.js'
-import { type OnDivergence, resolveTune, type TuneOptions } from '../../options/tune.js'
+import { type Init, type OnDivergence, resolveTune, type TuneOptions } from '../../options/tune.js'
+import { SoftPrompt } from '../../prompt.js'
 import { reportForm, writeReport } from '../../report/write.js'
 import type { PresetName } from '../../tune/presets.js'
 import type { TuneReport } from '../../tune/report.js'
@@ -74,7 +75,11 @@ export function tuneCommand(root: Command): void {
     .option('--steps <N>', 'steps of training (default: 1000)', integer)
     .option('--batch-size <N>', 'examples a step (default: 32)', integer)
     .option('--length <N>', 'rows of the prompt (default: 100)', integer)
-    .option('--init <how>', "start from vocabulary, uniform, uniform:low,high, labels:a,b or text:'some words' (default: vocabulary)", init)
+    .option(
+      '--init <how>',
+      "start from vocabulary, uniform, uniform:low,high, labels:a,b, text:'some words', prompt:FILE or the mean of prompts, mean:FILE,FILE (default: vocabulary)",
+      init,
+    )
     .option('--seed <N>', 'same seed, same prompt (default: 0)', integer)
     .option('--seeds <a,b>', 'a run for each of these seeds, all in one pass over the same batches (drawn by --seed)', integers)
     .option('--learning-rates <x,y>', 'a run for each of these rates; with --seeds, for each pair', reals)
@@ -107,7 +112,7 @@ export function tuneCommand(root: Command): void {
 }
 
 async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
-  const options = { ...optionsOf(flags), signal }
+  const options = { ...(await optionsOf(flags)), signal }
   await checkBeforeLoading(flags, options)
   await withLoaded(flags, signal, async (t5) => {
     const result = await run(t5, flags, options)
@@ -117,7 +122,7 @@ async function tune(flags: TuneFlags, signal: AbortSignal): Promise<void> {
   })
 }
 
-function optionsOf(flags: TuneFlags): TuneOptions {
+async function optionsOf(flags: TuneFlags): Promise<TuneOptions> {
   const optimizer = optimizerOf(flags)
   const learningRate = optimizer ? undefined : flags.learningRate
   const { validationSplit, steps, batchSize, seed, preset, dropout, evaluateEvery, bestMetric, patience } = flags
@@ -128,7 +133,7 @@ function optionsOf(flags: TuneFlags): TuneOptions {
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
     ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, microBatchSize, timeLimit, onDivergence, runs: runsOf(flags) },
     ...{ optimizer, loss: lossOf(flags) },
-    prompt: promptOf(flags),
+    prompt: await promptOf(flags),
     checkpoint: checkpointOf(flags),
   }
 }
@@ -140,9 +145,16 @@ function checkpointOf({ checkpoint, checkpointEvery, keep }: TuneFlags): TuneOpt
   return undefined
 }
 
-function promptOf({ tasks, shared, length, init }: TuneFlags): TuneOptions['prompt'] {
+async function promptOf({ tasks, shared, length, init: choice }: TuneFlags): Promise<TuneOptions['prompt']> {
+  const init = await initOf(choice)
   if (!tasks) return { length, init }
   return { tasks: Object.fromEntries(tasks.map((task) => [task, { length, init }])), shared }
+}
+
+async function initOf(choice: InitChoice | undefined): Promise<Init | undefined> {
+  if (typeof choice !== 'object') return choice
+  if ('prompt' in choice) return { prompt: await SoftPrompt.load(choice.prompt) }
+  return 'mean' in choice ? { mean: await Promise.all(choice.mean.map((path) => SoftPrompt.load(path))) } : choice
 }
 
 /** A large model takes its time to load: what is wrong with the flags or the files is told before. */
