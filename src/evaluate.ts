@@ -1,4 +1,5 @@
-import { type DataSet, type ExampleSource, loadSet } from './dataset.js'
+import { cutWarnings } from './data/summary.js'
+import { type DataSet, type DataWarning, type ExampleSource, loadSet } from './dataset.js'
 import { meanOf, membersOf } from './ensemble.js'
 import { DataError, OptionError } from './errors.js'
 import type { Frozen } from './frozen.js'
@@ -49,6 +50,8 @@ export interface Evaluation {
   agreement?: number
   /** Examples. */
   count: number
+  /** What to look at in the data: inputs and targets that were cut. Left out where there is nothing. */
+  warnings?: DataWarning[]
   /** One an example, in their order. */
   predictions: Prediction[]
 }
@@ -87,12 +90,14 @@ export async function evaluate(model: Frozen, call: Call, options: unknown): Pro
     ? await predictLabels(model, cancellable, set, prompt, labels)
     : await predictGreedy(model, cancellable, set, prompt)
   const texts = predicted.map(({ text }) => text)
+  const warnings = cutWarnings('evaluated', set, 'outputs are compared with what is left')
   const legal = known.labels ?? labelsOfPrompt(prompt) ?? labelsOf(model, set.targets)
   return {
     metrics: await computeMetrics(metrics, { ...known, predictions: texts }),
     ...(legal && { invalid: shareInvalid([...legal, ...known.targets], texts) }),
     ...(prompt instanceof PromptEnsemble && { agreement: meanOf(predicted.map(({ ensemble }) => ensemble!.agreement)) }),
     count: texts.length,
+    ...(warnings.length > 0 && { warnings }),
     predictions: predicted.map(({ text, ensemble }, i) => {
       const target = known.targets[i] as string
       return { input: set.inputText(i), target, prediction: text, ...(ensemble && { ensemble }) }

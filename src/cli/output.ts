@@ -1,3 +1,5 @@
+import pc from 'picocolors'
+
 export { bytes, count, duration, metricsLine, metricValue, percent } from '../format.js'
 
 /** The result, for people or programs; waits where the reader is slow. A reader that has gone (`| head`) ends the process quietly. */
@@ -13,6 +15,11 @@ export async function write(text: string): Promise<void> {
 /** What is going on; never mixed with the result. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`)
+}
+
+/** What a person should look at. */
+export function warningLine(message: string): string {
+  return `${pc.yellow('warning')}: ${message}`
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
 import type { SetSummary } from '../dataset.js'
 import type { DivergenceEvent, EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
-import { count, duration, metricsLine, metricValue, note } from './output.js'
+import { count, duration, metricsLine, metricValue, note, warningLine } from './output.js'
 
 /** Shows a tuning run on stderr. */
 export interface ProgressView {
@@ -138,7 +138,7 @@ function rateOf({ rateFactor }: DivergenceEvent): string {
 function tellData({ data }: StartEvent): void {
   note(`training   ${describeSet(data.train)}`)
   if (data.validation) note(`validation ${describeSet(data.validation)}`)
-  for (const { message } of data.warnings) note(`${pc.yellow('warning')}: ${message}`)
+  for (const { message } of data.warnings) note(warningLine(message))
 }
 
 const SHOWN_LABELS = 8

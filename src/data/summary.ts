@@ -83,29 +83,30 @@ function labelsOf({ targets }: DataSet, textOf: (ids: Int32Array) => string): Re
 }
 
 function warningsOf(name: string, set: DataSet, summary: SetSummary): (DataWarning | undefined)[] {
-  const first = (cut: readonly boolean[]) => set.describe(cut.indexOf(true))
-  const { examples, cutInputs, cutTargets, labels } = summary
+  const { examples, labels } = summary
   const names = Object.keys(labels ?? {})
   return [
     examples === 1 ? { code: 'oneRow', count: 1, message: `The ${name} set is a single row.` } : undefined,
     examples > 1 && names.length === 1
       ? { code: 'oneLabel', count: examples, message: `All ${examples} targets of the ${name} set are ${JSON.stringify(names[0])}.` }
       : undefined,
-    cutTargets > 0
-      ? {
-          code: 'cutTargets',
-          count: cutTargets,
-          message: `${cutTargets} of ${examples} ${name} targets are longer than maxTargetLength and were cut, the first in ${first(set.cutTargets)}: the prompt learns to stop there.`,
-        }
-      : undefined,
-    cutInputs > 0
-      ? {
-          code: 'cutInputs',
-          count: cutInputs,
-          message: `${cutInputs} of ${examples} ${name} inputs are longer than maxInputLength and were cut, the first in ${first(set.cutInputs)}.`,
-        }
-      : undefined,
+    ...cutWarnings(name, set, name === 'training' ? 'the prompt learns to stop there' : 'outputs are compared with what is left'),
     labels ? conflicts(name, set) : undefined,
+  ]
+}
+
+/** Of a set called `name`; `effect` says what comes of targets that were cut. */
+export function cutWarnings(name: string, set: DataSet, effect: string): DataWarning[] {
+  const warning = (code: 'cutTargets' | 'cutInputs', rows: readonly Int32Array[], option: string, end: string): DataWarning[] => {
+    const count = set[code].filter(Boolean).length
+    if (count === 0) return []
+    const first = set[code].indexOf(true)
+    const what = `${count} of ${rows.length} ${name} ${code === 'cutTargets' ? 'targets' : 'inputs'} are longer than ${option} (${rows[first]!.length})`
+    return [{ code, count, message: `${what} and were cut, the first in ${set.describe(first)}${end}.` }]
+  }
+  return [
+    ...warning('cutTargets', set.targets, 'maxTargetLength', `: ${effect}`),
+    ...warning('cutInputs', set.inputs, 'maxInputLength', ''),
   ]
 }
 

@@ -44,3 +44,23 @@ test('a metric that does not fit the data ends the run before its first step, an
   expect(error.code).toBe('DATA_METRIC_UNFIT')
   expect(error.message).toMatch(/'pearson'.*Row 2 is "70 71"/)
 })
+
+test('evaluate says what was cut, and tune what that means for either set', async () => {
+  const long = { input: [10, 30, 50, 1], target: [60, 61, 62, 1] }
+  const data = [...TINY_EXAMPLES, long]
+  const { warnings } = await t5.evaluate({ data, maxTargetLength: 2, maxInputLength: 3 })
+  expect(warnings!.map(({ code, count }) => [code, count])).toEqual([
+    ['cutTargets', 1],
+    ['cutInputs', 7],
+  ])
+  expect(warnings![0]!.message).toBe(
+    '1 of 7 evaluated targets are longer than maxTargetLength (2) and were cut, the first in Row 6: outputs are compared with what is left.',
+  )
+  expect(await t5.evaluate({ data })).not.toHaveProperty('warnings')
+  const { report } = await t5.tune({ ...TINY_RUN, train: data, validation: data, steps: 1, maxTargetLength: 2 }).result
+  const cut = report.data.warnings.filter(({ code }) => code === 'cutTargets').map(({ message }) => message)
+  expect(cut).toEqual([
+    '1 of 7 training targets are longer than maxTargetLength (2) and were cut, the first in Row 6: the prompt learns to stop there.',
+    '1 of 7 validation targets are longer than maxTargetLength (2) and were cut, the first in Row 6: outputs are compared with what is left.',
+  ])
+})

@@ -5,7 +5,7 @@ import { metricList } from '../../options/metrics.js'
 import { integer, list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
-import { count, percent, print } from '../output.js'
+import { count, note, percent, print, warningLine } from '../output.js'
 import { loadPrompts, type PromptFlags, promptOptions } from '../prompts.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
@@ -50,6 +50,7 @@ async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void
   const { labels, maxInputLength, maxTargetLength } = flags
   await withLoaded(flags, signal, async (t5) => {
     const evaluation = await t5.evaluate({ data, prompt, metrics, labels, maxInputLength, maxTargetLength, signal })
+    for (const { message } of evaluation.warnings ?? []) note(warningLine(message))
     await print(flags.json ? json(evaluation, flags) : text(evaluation, flags))
   })
 }

@@ -13,7 +13,7 @@ import { checkWritable } from '../../writable.js'
 import { type InitChoice, init, integer, integers, list, real, reals } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
-import { bytes, count, duration, metricsLine, percent, print } from '../output.js'
+import { bytes, count, duration, metricsLine, percent, print, warningLine } from '../output.js'
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
 import { outPaths, outputsOf, type RunFlags, runsOf, runsTable } from '../runs.js'
@@ -233,7 +233,9 @@ function flatMetric({ bestMetric, bestStep, history }: TuneReport): string[] {
   if (bestMetric === null || history.length < 2 || values.size > 1) return []
   const what = `${bestMetric} was the same at every evaluation, so the prompt is that of the first, step ${bestStep}`
   return [
-    `${pc.yellow('warning')}: ${what}. Train longer, choose by a metric that tells them apart (--metric), or leave the validation out to keep the last.`,
+    warningLine(
+      `${what}. Train longer, choose by a metric that tells them apart (--metric), or leave the validation out to keep the last.`,
+    ),
   ]
 }
 
