@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { SoftPrompt, type T5, type TuneOptions, type TuneReport } from '../../src/index.js'
+import { SoftPrompt, type T5, type TuneOptions, type TuneReport, type TuneResult } from '../../src/index.js'
 import { collect, failure, load, TINY, TINY_EXAMPLES, TINY_RUN, temporaryFolder } from '../api/helpers.js'
 import { cli, finished, jsonLines, start } from '../cli/helpers.js'
 
@@ -92,6 +92,23 @@ describe('keep', () => {
     const { report } = await tiny.tune({ ...options, checkpoint: { path: join(folder, 'none.ckpt') } }).result
     expect(report.kept).toBeUndefined()
     expect(inFolder('none.ckpt')).toEqual(['none.ckpt'])
+  })
+
+  test('a folder that is gone is told by its file, and what was learned is kept', async () => {
+    const gone = join(folder, 'gone')
+    mkdirSync(gone)
+    const run = tiny.tune({
+      ...options,
+      steps: 1_000_000,
+      optimizer: { name: 'adafactor' },
+      validation,
+      checkpoint: { path: join(gone, 'run.ckpt'), every: 100, keep: 1000 },
+    })
+    for await (const event of run) if (event.type === 'evaluation' && event.step === 3) break
+    rmSync(gone, { recursive: true })
+    const error = await failure(run.result)
+    expect(error).toMatchObject({ code: 'FILE_WRITE', message: expect.stringContaining(join(gone, 'run.ckpt-')) })
+    expect((error.partial as TuneResult).report.steps).toBeGreaterThanOrEqual(3)
   })
 
   test.each([0, 1.5, Number.NaN, '3'])('%s is no number of prompts', async (keep) => {
