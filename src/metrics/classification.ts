@@ -130,6 +130,7 @@ export function positiveClass(
   const [first] = positive
   if (positive.length !== 1 || first === undefined) {
     const names = classes.map((name) => JSON.stringify(name)).join(' and ')
+    if (named !== undefined) throw unfit(`${metric}:${named}`, `${JSON.stringify(named)} is none of its classes, ${names}`)
     throw unfit(metric, `the classes are ${names} (${describe(0)} and on), and which is positive is not told. Write '${metric}:LABEL'`)
   }
   return { positive: first, negative: classes.find((name) => name !== first) ?? (first === '' ? ' ' : '') }

@@ -58,6 +58,44 @@ describe('computeMetrics', () => {
     })
   })
 
+  it('multirc is F1 over all answers and the share of whole questions, in any order of the rows', async () => {
+    const row = fc.record({ group: fc.nat(3), given: fc.constantFrom('yes', 'no', 'maybe'), wanted: fc.constantFrom('yes', 'no') })
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 16 }), async (some) => {
+        const rows = [...some, { group: 4, given: 'no', wanted: 'yes' }] // so that it is a class
+        const isYes = ({ given, wanted }: (typeof rows)[0]) => given === 'yes' || (given === 'maybe' && wanted === 'no')
+        const [claimed, wanted] = [rows.filter(isYes), rows.filter((row) => row.wanted === 'yes')]
+        const right = claimed.filter((row) => row.wanted === 'yes').length
+        const f1a = claimed.length + wanted.length === 0 ? 0 : (2 * right) / (claimed.length + wanted.length)
+        const groups = [...new Set(rows.map(({ group }) => group))]
+        const whole = groups.filter((group) => rows.every((row) => row.group !== group || row.given === row.wanted)).length / groups.length
+        for (const each of [rows, rows.toReversed()]) {
+          const result = await compute(
+            ['multirc:yes'],
+            each.map(({ given }) => given),
+            each.map(({ wanted }) => wanted),
+            each.map(({ group }) => ({ group })),
+          )
+          expect(result['multirc:yes.f1a']).toBeCloseTo(f1a, 12)
+          expect(result['multirc:yes.exactMatch']).toBeCloseTo(whole, 12)
+          expect(result['multirc:yes']).toBeCloseTo((f1a + whole) / 2, 12)
+        }
+      }),
+    )
+  })
+
+  it('record is the mean of exact match and token F1 where every row is a question of its own', async () => {
+    const text = fc.constantFrom('a', 'b c', 'the', 'x y z w', 'x w', '3.5,')
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(text, text, fc.array(text, { maxLength: 3 })), { minLength: 1, maxLength: 12 }), async (rows) => {
+        const fields = rows.map(([, , answers], group) => ({ group, ...(answers.length > 0 && { answers }) }))
+        const [given, wanted] = [rows.map(([first]) => first), rows.map(([, second]) => second)]
+        const { exactMatch, tokenF1, record } = await compute(['exactMatch', 'tokenF1', 'record'], given, wanted, fields)
+        expect(record).toBeCloseTo((exactMatch! + tokenF1!) / 2, 12)
+      }),
+    )
+  })
+
   it('counts a correlation of outputs that are no numbers, and of outputs that are all one', async () => {
     const { pearson } = await compute(['pearson'], ['1', 'word', '3'], ['1', '2', '3'])
     expect(pearson).toBeCloseTo(0.5, 12) // of 1, -1, 3
@@ -205,9 +243,10 @@ describe('checkMetrics', () => {
     ['pearson', ['2', '2.0'], /targets that differ/],
     ['f1', ['a', 'b', 'c'], /two classes, but there are 3; the third is "c" of dev.jsonl, line 3/],
     ['f1', ['good', 'bad'], /which is positive is not told. Write 'f1:LABEL'/],
-    ['f1:none', ['good', 'bad'], /which is positive/],
+    ['f1:none', ['good', 'bad'], /"none" is none of its classes/],
     ['multirc', ['yes', 'no'], /dev.jsonl, line 1 has no field "group"/],
     ['record', ['x'], /no field "group"/],
+    ['f1:Yes', ['yes', 'no'], /'f1:Yes' .*"Yes" is none of its classes, "yes" and "no"/],
   ])('%s of %j', (name, targets, message) => {
     expect(() => check(name, targets)).toThrow(message)
     expect(() => check(name, targets)).toThrow(expect.objectContaining({ code: 'DATA_METRIC_UNFIT' }))
