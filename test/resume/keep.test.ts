@@ -116,6 +116,30 @@ describe('keep', () => {
     expect(error).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringContaining("'checkpoint.keep'") })
   })
 
+  test('the command line names the files', async () => {
+    const data = join(folder, 'rows.jsonl')
+    writeFileSync(data, TINY_EXAMPLES.map((example) => JSON.stringify(example)).join('\n'))
+    const path = join(folder, 'cli.ckpt')
+    const run = [
+      'tune',
+      '--model',
+      TINY,
+      '--train',
+      data,
+      '--steps',
+      '4',
+      '--length',
+      '2',
+      '--batch-size',
+      '2',
+      '--out',
+      join(folder, 'cli.safetensors'),
+    ]
+    const { code, stdout } = await cli([...run, '--checkpoint', path, '--checkpoint-every', '1', '--keep', '2'])
+    expect(code).toBe(0)
+    expect(stdout).toContain(`kept ${path}-4.safetensors, ${path}-3.safetensors\n`)
+  })
+
   test('on the command line it needs a checkpoint', async () => {
     const { code, stderr } = await cli([
       'tune',

@@ -222,9 +222,17 @@ function summary(t5: T5, result: TuneResult, flags: TuneFlags): string {
     `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${ending(report.stopped)}${best}`,
     ...flatMetric(report),
     `saved ${pc.bold(out)}${others > 0 ? ` and ${others} more` : ''}: ${prompt.rows} x ${prompt.dModel} = ${count(learned)} numbers (${bytes(4 * learned)}), ${share} of the model's`,
+    ...keptLine(result),
     `use it: softprompt generate --model ${flags.model} --prompt ${out} "..."`,
   ]
   return lines.join('\n')
+}
+
+function keptLine({ runs }: TuneResult): string[] {
+  const kept = runs.flatMap(({ report }) => report.kept ?? [])
+  if (kept.length === 0) return []
+  const names = kept.slice(0, 3).map(({ path, metrics }) => path + (Object.keys(metrics).length > 0 ? ` (${metricsLine(metrics)})` : ''))
+  return [`kept ${names.join(', ')}${kept.length > 3 ? ` and ${kept.length - 3} more` : ''}`]
 }
 
 /** A metric that told no evaluation from another has picked the first, which may have learned little. */
