@@ -232,6 +232,8 @@ test('evaluate --json', async () => {
   expect(jsonLines(stdout)).toEqual([{ metrics: { accuracy: expect.any(Number) }, count: 10 }])
   const { stdout: text } = await cli(['evaluate', ...nano, '--data', file, '--metric', 'accuracy,exactMatch'])
   expect(text).toMatch(/accuracy .*\nexactMatch .*\non 10 examples/)
+  const { stdout: detailed } = await cli(['evaluate', ...nano, '--data', file, '--labels', labels, '--json', '--predictions'])
+  expect(jsonLines(detailed)).toMatchObject([{ count: 10, invalid: 0, predictions: { length: 10 } }])
 })
 
 test('inspect a prompt and a model', async () => {

@@ -24,6 +24,7 @@ Examples:
   softprompt evaluate --model models/nano-t5 --prompt task.safetensors --data test.jsonl
   softprompt evaluate --model models/nano-t5 --prompt task.safetensors --data test.jsonl --json     {"metrics":{"accuracy":0.93},"count":700}
 
+With --predictions the JSON has each row, and the share of outputs that are no label (invalid); of an ensemble, how far its prompts agree.
 Without --labels an output counts as right if its text equals the target's. With --labels the model picks the likeliest of them.`
 
 export function evaluateCommand(root: Command): void {
@@ -55,8 +56,9 @@ async function evaluate(flags: EvaluateFlags, signal: AbortSignal): Promise<void
   })
 }
 
-function json({ predictions, ...figures }: Evaluation, flags: EvaluateFlags): string {
-  return JSON.stringify({ ...figures, ...(flags.predictions && { predictions }) })
+function json(evaluation: Evaluation, flags: EvaluateFlags): string {
+  const { metrics, count, agreement } = evaluation
+  return JSON.stringify(flags.predictions ? evaluation : { metrics, count, ...(agreement !== undefined && { agreement }) })
 }
 
 function text(evaluation: Evaluation, flags: EvaluateFlags): string {
@@ -67,7 +69,7 @@ function text(evaluation: Evaluation, flags: EvaluateFlags): string {
     ...(invalid !== undefined ? [`${percent(invalid)} of the outputs are no label`] : []),
     ...(agreement !== undefined ? [`${percent(agreement)} of the prompts agree with the answer, on average`] : []),
   ]
-  return [...rows, ...figures, ...told, `on ${count(evaluation.count)} examples`].join('\n')
+  return [...rows, ...figures, `on ${count(evaluation.count)} examples`, ...told].join('\n')
 }
 
 function line({ input, target, prediction, ensemble }: Evaluation['predictions'][number]): string {
