@@ -60,8 +60,8 @@ function memoryOf({ tensors }: NativeFileInfo, { bytesAsFloat32, bytesAsBfloat16
 
 const numbersOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1)
 
-/** A matrix in int8, with a scale and a sum of 4 bytes a row. */
-const int8Bytes = (shape: number[]) => numbersOf(shape) + 8 * (shape[0] as number)
+/** A matrix in int8: rows in panels of sixteen, each with a scale and a sum of 4 bytes, and numbers four by four. */
+const int8Bytes = ([rows = 0, depth = 0]: number[]) => 16 * Math.ceil(rows / 16) * (4 * Math.ceil(depth / 4) + 8)
 
 const PEFT_CONFIG = 'adapter_config.json'
 const PEFT_TENSOR = 'prompt_embeddings'

@@ -1,5 +1,6 @@
 #include "core/ops/int8_product.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/ops/simd.h"
@@ -28,7 +29,7 @@ template <class T>
 SOFTPROMPT_INLINE void body(const T* x, int64_t rows, int64_t depth, uint8_t* values, float* scales) {
   constexpr int64_t kPart = 256;
   float part[kPart];
-  for (int64_t row = 0; row < rows; ++row, x += depth, values += depth) {
+  for (int64_t row = 0; row < rows; ++row, x += depth, values += int8Depth(depth)) {
     float largest = 0, flaw = 0;
     for (int64_t from = 0; from < depth; from += kPart) {
       const int64_t size = depth - from < kPart ? depth - from : kPart;
@@ -47,19 +48,28 @@ SOFTPROMPT_INLINE void body(const T* x, int64_t rows, int64_t depth, uint8_t* va
   }
 }
 
-SOFTPROMPT_INLINE void formula(const Int8Product& p) {
-  for (int64_t row = 0; row < p.x.rows; ++row) {
-    const uint8_t* x = p.x.values + row * p.depth;
-    for (int64_t column = 0; column < p.columns; ++column) {
-      const int8_t* w = p.weight.values + column * p.depth;
-      int32_t sum = 0;
-      for (int64_t k = 0; k < p.depth; ++k) sum += static_cast<int32_t>(x[k]) * w[k];
-      const float value =
-          static_cast<float>(sum - p.weight.sums[column]) * (p.x.scales[row] * p.weight.scales[column]);
-      float& y = p.y[row * p.stride + column];
-      y = p.adds ? y + value : value;
-    }
+// Sixteen columns of one row.
+SOFTPROMPT_INLINE void sumsOf(const uint8_t* x, const int8_t* panel, int64_t depth, int32_t* sums) {
+  for (int64_t c = 0; c < kInt8Panel; ++c) sums[c] = 0;
+  for (int64_t k = 0; k < depth; ++k) {
+    const int8_t* w = panel + k / kInt8Depth * kInt8Depth * kInt8Panel + k % kInt8Depth;
+    for (int64_t c = 0; c < kInt8Panel; ++c) sums[c] += static_cast<int32_t>(x[k]) * w[c * kInt8Depth];
   }
+}
+
+SOFTPROMPT_INLINE void formula(const Int8Product& p) {
+  const int64_t depth = int8Depth(p.depth);
+  for (int64_t first = p.from / kInt8Panel * kInt8Panel; first < p.to; first += kInt8Panel)
+    for (int64_t row = 0; row < p.x.rows; ++row) {
+      int32_t sums[kInt8Panel];
+      sumsOf(p.x.values + row * depth, p.weight.panels + first * depth, p.depth, sums);
+      for (int64_t column = first < p.from ? p.from : first; column < p.to && column < first + kInt8Panel; ++column) {
+        const auto sum = static_cast<float>(sums[column - first] - p.weight.sums[column]);
+        const float value = sum * (p.x.scales[row] * p.weight.scales[column]);
+        float& y = p.y[row * p.stride + column - p.from];
+        y = p.adds ? y + value : value;
+      }
+    }
 }
 
 #if defined(SOFTPROMPT_VNNI_PRODUCT)
@@ -79,17 +89,19 @@ SOFTPROMPT_CLONES void toInt8(const uint16_t* x, int64_t rows, int64_t depth, ui
   body(x, rows, depth, values, scales);
 }
 
-void weightToInt8(const float* w, int64_t columns, int64_t depth, int8_t* values, float* scales, int32_t* sums) {
-  for (int64_t column = 0; column < columns; ++column, w += depth, values += depth) {
+void panelToInt8(const float* w, int64_t columns, int64_t depth, int8_t* panel, float* scales, int32_t* sums) {
+  std::fill_n(panel, kInt8Panel * int8Depth(depth), int8_t{0});
+  std::fill_n(scales, kInt8Panel, 0.0f);
+  std::fill_n(sums, kInt8Panel, 0);
+  for (int64_t c = 0; c < columns; ++c, w += depth) {
     const float largest = largestOf(w, depth);
-    scales[column] = largest / kLargest;
     const float inverse = largest > 0 ? kLargest / largest : 0.0f;
-    int32_t sum = 0;
+    scales[c] = largest / kLargest;
     for (int64_t k = 0; k < depth; ++k) {
-      values[k] = static_cast<int8_t>(std::lrint(w[k] * inverse));
-      sum += values[k];
+      const auto value = static_cast<int8_t>(std::lrint(w[k] * inverse));
+      panel[(k / kInt8Depth * kInt8Panel + c) * kInt8Depth + k % kInt8Depth] = value;
+      sums[c] += 128 * value;
     }
-    sums[column] = 128 * sum;
   }
 }
 

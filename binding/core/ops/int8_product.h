@@ -6,9 +6,20 @@
 
 namespace softprompt {
 
+// W [columns, depth] lies in panels of sixteen columns, four numbers of each column after the other: [columns / 16,
+// depth / 4, 16, 4], both filled up with zeros. So a processor reads it as one stream, and sums sixteen columns side by
+// side.
+constexpr int64_t kInt8Panel = 16, kInt8Depth = 4;
+constexpr int64_t int8Columns(int64_t columns) {
+  return (columns + kInt8Panel - 1) / kInt8Panel * kInt8Panel;
+}
+constexpr int64_t int8Depth(int64_t depth) {
+  return (depth + kInt8Depth - 1) / kInt8Depth * kInt8Depth;
+}
+
 // Rows x = scale * (value - 128).
 struct Int8Rows {
-  const uint8_t* values;  // [rows, depth]
+  const uint8_t* values;  // [rows, int8Depth(depth)]
   const float* scales;    // [rows]
   int64_t rows;
 };
@@ -18,23 +29,23 @@ struct Int8Rows {
 void toInt8(const float* x, int64_t rows, int64_t depth, uint8_t* values, float* scales);
 void toInt8(const uint16_t* x, int64_t rows, int64_t depth, uint8_t* values, float* scales);
 
-// Weights w = scale * value.
+// Weights w = scale * value, -127 .. 127.
 struct Int8Weight {
-  const int8_t* values;  // [columns, depth], -127 .. 127
-  const float* scales;   // [columns]
-  const int32_t* sums;   // [columns]: 128 times the sum of the values
+  const int8_t* panels;
+  const float* scales;  // [int8Columns(columns)]
+  const int32_t* sums;  // the same: 128 times the sum of a column's values
 };
 
-// w [columns, depth] -> the three above.
-void weightToInt8(const float* w, int64_t columns, int64_t depth, int8_t* values, float* scales, int32_t* sums);
+// The next `columns` (at most 16) of w [columns, depth]: one panel, and 16 of each of the others.
+void panelToInt8(const float* w, int64_t columns, int64_t depth, int8_t* panel, float* scales, int32_t* sums);
 
 // depth: at most 66,000, as the sums of an 11B model's 65,536 products just fit into 32 bits.
 struct Int8Product {
   Int8Rows x;
   Int8Weight weight;
-  int64_t columns;
+  int64_t from, to;  // the columns that are wanted
   int64_t depth;
-  float* y;  // [rows, columns], a row every `stride` numbers
+  float* y;  // [rows, to - from], a row every `stride` numbers
   int64_t stride;
   bool adds = false;  // y += instead of y =
 };

@@ -8,106 +8,95 @@
 namespace softprompt {
 namespace {
 
-constexpr int64_t kColumns = 4;  // of a tile: their four sums leave as one store
-constexpr int64_t kWidth = 64;
-constexpr int64_t kBlockBytes = 16 * 1024;  // of weights that stay in the first cache while all rows pass by
+constexpr int kRows = 8;       // of a tile
+constexpr int64_t kStep = 64;  // bytes of a panel: four numbers of each of its columns
 
-__m128i sumsOf(const __m512i (&v)[kColumns]) {
-  const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(v[0], v[1]), _mm512_unpackhi_epi32(v[0], v[1]));
-  const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(v[2], v[3]), _mm512_unpackhi_epi32(v[2], v[3]));
-  const __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
-  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+__m512i fourOf(const uint8_t* x) {
+  int32_t four;
+  __builtin_memcpy(&four, x, sizeof four);
+  return _mm512_set1_epi32(four);
 }
 
-__m512i loadSome(const void* from, int64_t count) {
-  return _mm512_maskz_loadu_epi8((1ull << count) - 1, from);
+// Sixteen columns of a row, those that are wanted.
+void leave(const Int8Product& p, int64_t row, int64_t panel, __m512i sums) {
+  const int64_t first = panel * kInt8Panel;
+  const int64_t skipped = p.from > first ? p.from - first : 0, end = p.to - first < 16 ? p.to - first : 16;
+  const auto wanted = static_cast<__mmask16>(((1u << end) - 1) & ~((1u << skipped) - 1));
+  const __m512 sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums, _mm512_loadu_si512(p.weight.sums + first)));
+  const __m512 scales = _mm512_loadu_ps(p.weight.scales + first);
+  const __m512 value = _mm512_mul_ps(sum, _mm512_mul_ps(_mm512_set1_ps(p.x.scales[row]), scales));
+  float* y = p.y + row * p.stride + (first - p.from);
+  _mm512_mask_storeu_ps(y, wanted, p.adds ? _mm512_add_ps(_mm512_maskz_loadu_ps(wanted, y), value) : value);
 }
 
-// R rows of x by four of the weight, of which `columns` are there; the others are computed from the last one.
-template <int R>
-void tile(const Int8Product& p, int64_t row, int64_t column, int64_t columns) {
-  const uint8_t* x = p.x.values + row * p.depth;
-  const int8_t* w[kColumns];
-  for (int64_t c = 0; c < kColumns; ++c) w[c] = p.weight.values + (column + (c < columns ? c : columns - 1)) * p.depth;
-  __m512i sums[R][kColumns];
+// R rows by P panels. `ahead`: where the weights are that come next.
+template <int R, int P>
+void tile(const Int8Product& p, int64_t row, int64_t panel, int64_t ahead) {
+  const int64_t depth = int8Depth(p.depth), bytes = depth * kInt8Panel;
+  const uint8_t* x = p.x.values + row * depth;
+  const int8_t* w = p.weight.panels + panel * bytes;
+  __m512i sums[R][P];
   for (int r = 0; r < R; ++r)
-    for (int64_t c = 0; c < kColumns; ++c) sums[r][c] = _mm512_setzero_si512();
-  const int64_t k = p.depth / kWidth * kWidth;
-  if constexpr (R == 1) {  // column by column: one stream of weights, which the processor reads ahead
-    for (int64_t c = 0; c < kColumns; ++c)
-      for (int64_t i = 0; i < k; i += kWidth)
-        sums[0][c] = _mm512_dpbusd_epi32(sums[0][c], _mm512_loadu_si512(x + i), _mm512_loadu_si512(w[c] + i));
-  } else {
-    for (int64_t i = 0; i < k; i += kWidth) {
-      __m512i left[R];
-      for (int r = 0; r < R; ++r) left[r] = _mm512_loadu_si512(x + r * p.depth + i);
-      for (int64_t c = 0; c < kColumns; ++c) {
-        const __m512i right = _mm512_loadu_si512(w[c] + i);
-        for (int r = 0; r < R; ++r) sums[r][c] = _mm512_dpbusd_epi32(sums[r][c], left[r], right);
-      }
+    for (int i = 0; i < P; ++i) sums[r][i] = _mm512_setzero_si512();
+  for (int64_t k = 0; k < depth; k += kInt8Depth, w += kStep) {
+    __m512i right[P];
+    for (int i = 0; i < P; ++i) {
+      right[i] = _mm512_loadu_si512(w + i * bytes);
+      if (ahead > 0) _mm_prefetch(reinterpret_cast<const char*>(w + i * bytes + ahead), _MM_HINT_T1);
     }
-  }
-  if (k < p.depth) {
     for (int r = 0; r < R; ++r) {
-      const __m512i left = loadSome(x + r * p.depth + k, p.depth - k);
-      for (int64_t c = 0; c < kColumns; ++c)
-        sums[r][c] = _mm512_dpbusd_epi32(sums[r][c], left, loadSome(w[c] + k, p.depth - k));
+      const __m512i left = fourOf(x + r * depth + k);
+      for (int i = 0; i < P; ++i) sums[r][i] = _mm512_dpbusd_epi32(sums[r][i], left, right[i]);
     }
   }
-  const auto there = static_cast<__mmask8>((1u << columns) - 1);
-  const __m128i offsets = _mm_maskz_loadu_epi32(there, p.weight.sums + column);
-  const __m128 scales = _mm_maskz_loadu_ps(there, p.weight.scales + column);
-  for (int r = 0; r < R; ++r) {
-    float* y = p.y + (row + r) * p.stride + column;
-    const __m128 sum = _mm_cvtepi32_ps(_mm_sub_epi32(sumsOf(sums[r]), offsets));
-    const __m128 value = _mm_mul_ps(sum, _mm_mul_ps(_mm_set1_ps(p.x.scales[row + r]), scales));
-    _mm_mask_storeu_ps(y, there, p.adds ? _mm_add_ps(_mm_maskz_loadu_ps(there, y), value) : value);
-  }
+  for (int r = 0; r < R; ++r)
+    for (int i = 0; i < P; ++i) leave(p, row + r, panel + i, sums[r][i]);
 }
 
-// The weights of the next block, fetched while this one is multiplied: so many lines a tile.
-struct Ahead {
-  const int8_t* next;
-  const int8_t* end;
-  int64_t lines;
-
-  void fetch() {
-    for (int64_t i = 0; i < lines && next < end; ++i, next += kWidth)
-      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
-  }
-};
-
-Ahead aheadOf(const Int8Product& p, int64_t to, int64_t block) {
-  if (p.x.rows == 1) return {nullptr, nullptr, 0};
-  const int64_t last = to + block < p.columns ? to + block : p.columns;
-  const int8_t *next = p.weight.values + to * p.depth, *end = p.weight.values + last * p.depth;
-  const int64_t tiles = (p.x.rows + 3) / 4 * ((block + kColumns - 1) / kColumns);
-  return {next, end, ((end - next) / kWidth + tiles - 1) / tiles};
+// One row: one stream of weights, in four sums so that none waits for the last.
+void line(const Int8Product& p, int64_t panel) {
+  const int64_t depth = int8Depth(p.depth);
+  const uint8_t* x = p.x.values;
+  const int8_t* w = p.weight.panels + panel * depth * kInt8Panel;
+  __m512i sums[4];
+  for (__m512i& sum : sums) sum = _mm512_setzero_si512();
+  int64_t k = 0;
+  for (; k + 4 * kInt8Depth <= depth; k += 4 * kInt8Depth, w += 4 * kStep)
+    for (int i = 0; i < 4; ++i)
+      sums[i] = _mm512_dpbusd_epi32(sums[i], fourOf(x + k + i * kInt8Depth), _mm512_loadu_si512(w + i * kStep));
+  for (; k < depth; k += kInt8Depth, w += kStep)
+    sums[0] = _mm512_dpbusd_epi32(sums[0], fourOf(x + k), _mm512_loadu_si512(w));
+  leave(p, 0, panel,
+        _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3])));
 }
 
-template <int R>
-void rowsBy(const Int8Product& p, int64_t row, int64_t from, int64_t to, Ahead& ahead) {
-  for (int64_t column = from; column < to; column += kColumns) {
-    ahead.fetch();
-    tile<R>(p, row, column, to - column < kColumns ? to - column : kColumns);
+template <int P>
+void rowsBy(const Int8Product& p, int64_t panel, int64_t ahead) {
+  int64_t row = 0;
+  for (; row + kRows <= p.x.rows; row += kRows, ahead = 0) tile<kRows, P>(p, row, panel, ahead);
+  switch (p.x.rows - row) {
+    case 7: return tile<7, P>(p, row, panel, ahead);
+    case 6: return tile<6, P>(p, row, panel, ahead);
+    case 5: return tile<5, P>(p, row, panel, ahead);
+    case 4: return tile<4, P>(p, row, panel, ahead);
+    case 3: return tile<3, P>(p, row, panel, ahead);
+    case 2: return tile<2, P>(p, row, panel, ahead);
+    case 1: return tile<1, P>(p, row, panel, ahead);
+    default: return;
   }
 }
 
 }  // namespace
 
 void multiplyVnni(const Int8Product& p) {
-  const int64_t fitting = kBlockBytes / p.depth;
-  const int64_t block = fitting < kColumns ? kColumns : fitting / kColumns * kColumns;
-  for (int64_t from = 0; from < p.columns; from += block) {
-    const int64_t to = from + block < p.columns ? from + block : p.columns;
-    Ahead ahead = aheadOf(p, to, block);
-    int64_t row = 0;
-    for (; row + 4 <= p.x.rows; row += 4) rowsBy<4>(p, row, from, to, ahead);
-    if (p.x.rows - row == 3) rowsBy<3>(p, row, from, to, ahead);
-    if (p.x.rows - row == 2) rowsBy<2>(p, row, from, to, ahead);
-    if (p.x.rows - row == 1) rowsBy<1>(p, row, from, to, ahead);
+  const int64_t end = (p.to + kInt8Panel - 1) / kInt8Panel, bytes = int8Depth(p.depth) * kInt8Panel;
+  int64_t panel = p.from / kInt8Panel;
+  if (p.x.rows == 1) {
+    for (; panel < end; ++panel) line(p, panel);
+    return;
   }
+  for (; panel + 2 <= end; panel += 2) rowsBy<2>(p, panel, panel + 4 <= end ? 2 * bytes : 0);
+  if (panel < end) rowsBy<1>(p, panel, 0);
 }
 
 }  // namespace softprompt

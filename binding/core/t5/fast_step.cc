@@ -113,7 +113,7 @@ at::Tensor FastStep::logits(const at::Tensor& hidden) {
 
 template <class T>
 at::Tensor FastStep::logitsAs(const at::Tensor& hidden) {
-  const int64_t words = weights_.head.columns();
+  const int64_t words = weights_.head.columns;
   at::Tensor out = at::empty({hidden.size(0), words}, at::TensorOptions(at::kFloat));
   StepInput<T>(bitsOf<T>(hidden), hidden.size(0), weights_.head)
       .multiplyBy(team(), {out.mutable_data_ptr<float>(), words});
@@ -127,7 +127,7 @@ std::vector<float> FastStep::logProbs(const at::Tensor& hidden, const std::vecto
 // The vocabulary in parts whose logits stay in the processor's cache; `picks` are in the order of their rows.
 template <class T>
 std::vector<float> FastStep::logProbsAs(const at::Tensor& hidden, const std::vector<Pick>& picks) {
-  const int64_t depth = hidden.size(1), words = weights_.head.columns();
+  const int64_t depth = hidden.size(1), words = weights_.head.columns;
   const int64_t parts = (words + kWords - 1) / kWords;
   std::vector<float> out(picks.size());
   std::vector<LogSum> sums(std::min(kLogitRows, hidden.size(0)) * parts);

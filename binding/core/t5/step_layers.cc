@@ -124,7 +124,7 @@ void StepLayers<T>::crossAttention(int64_t layer) {
 
 template <class T>
 void StepLayers<T>::feedForward(const StepBlockWeights& weights) {
-  const int64_t wide = weights.wo.depth();
+  const int64_t wide = weights.wo.depth;
   const FeedForward kind = config_.feedForward;
   const bool isGated = kind != FeedForward::kRelu;
   norm(weights.wideNorm, normed_.get());

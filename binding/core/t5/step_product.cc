@@ -21,7 +21,8 @@ struct Int8Room {
 
 Int8Room& int8Room(int64_t rows, int64_t depth) {
   thread_local Int8Room own;
-  if (static_cast<int64_t>(own.values.size()) < rows * depth) own.values.resize(rows * depth);
+  const auto bytes = static_cast<size_t>(rows * int8Depth(depth));
+  if (own.values.size() < bytes) own.values.resize(bytes);
   if (static_cast<int64_t>(own.scales.size()) < rows) own.scales.resize(rows);
   return own;
 }
@@ -31,26 +32,31 @@ Int8Room& int8Room(int64_t rows, int64_t depth) {
 template <class T>
 StepInput<T>::StepInput(const T* x, int64_t rows, const StepMatrix& matrix) : x_(x), rows_(rows), matrix_(matrix) {
   if (!matrix.isInt8()) return;
-  Int8Room& room = int8Room(rows, matrix.depth());
-  toInt8(x, rows, matrix.depth(), room.values.data(), room.scales.data());
+  Int8Room& room = int8Room(rows, matrix.depth);
+  toInt8(x, rows, matrix.depth, room.values.data(), room.scales.data());
   values_ = room.values.data();
   scales_ = room.scales.data();
 }
 
 template <class T>
 void StepInput<T>::multiplyRows(int64_t row, int64_t rows, int64_t from, int64_t columns, Target target) const {
-  const int64_t depth = matrix_.depth();
+  const int64_t depth = matrix_.depth;
   if (!matrix_.isInt8()) {
     const T* weight = bitsOf<T>(matrix_.values) + from * depth;
     softprompt::multiply(
         Product<T>{x_ + row * depth, rows, weight, columns, depth, target.y, target.stride, target.adds});
     return;
   }
-  const Int8Weight weight{matrix_.values.const_data_ptr<int8_t>() + from * depth,
-                          matrix_.scales.const_data_ptr<float>() + from,
-                          matrix_.sums.const_data_ptr<int32_t>() + from};
-  softprompt::multiply(Int8Product{
-      {values_ + row * depth, scales_ + row, rows}, weight, columns, depth, target.y, target.stride, target.adds});
+  const Int8Weight weight{matrix_.values.const_data_ptr<int8_t>(), matrix_.scales.const_data_ptr<float>(),
+                          matrix_.sums.const_data_ptr<int32_t>()};
+  softprompt::multiply(Int8Product{{values_ + row * int8Depth(depth), scales_ + row, rows},
+                                   weight,
+                                   from,
+                                   from + columns,
+                                   depth,
+                                   target.y,
+                                   target.stride,
+                                   target.adds});
 }
 
 template <class T>
@@ -68,14 +74,14 @@ float StepInput<T>::at(int64_t row, int64_t column) const {
 template <class T>
 int64_t StepInput<T>::columnsAPiece(const Team& team, int64_t columns, int64_t matrices) const {
   if (team.members() == 1) return columns;
-  const int64_t bytes = matrices * matrix_.depth() * static_cast<int64_t>(matrix_.values.element_size());
+  const int64_t bytes = matrices * matrix_.depth * static_cast<int64_t>(matrix_.values.element_size());
   const int64_t wanted = std::max(columns / (kPieces * team.members()), kLeastBytes / bytes);
   return (wanted + kColumns - 1) / kColumns * kColumns;
 }
 
 template <class T>
 void StepInput<T>::multiplyBy(Team& team, Target target) const {
-  const int64_t columns = matrix_.columns();
+  const int64_t columns = matrix_.columns;
   team.divide(columns, columnsAPiece(team, columns), [&](int64_t from, int64_t to) {
     multiply(from, to - from, {target.y + from, target.stride, target.adds});
   });

@@ -9,17 +9,17 @@
 namespace softprompt {
 namespace {
 
-constexpr int64_t kRows = 256;  // that are made float32 at a time
-
 StepMatrix inInt8(const StepMatrix& matrix) {
-  const int64_t columns = matrix.columns(), depth = matrix.depth();
-  StepMatrix out{at::empty({columns, depth}, at::kChar), at::empty({columns}, at::kFloat),
-                 at::empty({columns}, at::kInt)};
-  for (int64_t from = 0; from < columns; from += kRows) {
-    const int64_t rows = std::min(kRows, columns - from);
-    const at::Tensor part = matrix.values.narrow(0, from, rows).to(at::kFloat).contiguous();
-    weightToInt8(part.const_data_ptr<float>(), rows, depth, out.values.mutable_data_ptr<int8_t>() + from * depth,
-                 out.scales.mutable_data_ptr<float>() + from, out.sums.mutable_data_ptr<int32_t>() + from);
+  const int64_t columns = int8Columns(matrix.columns), depth = matrix.depth;
+  StepMatrix out = matrix;
+  out.values = at::empty({columns, int8Depth(depth)}, at::kChar);
+  out.scales = at::empty({columns}, at::kFloat);
+  out.sums = at::empty({columns}, at::kInt);
+  for (int64_t from = 0; from < matrix.columns; from += kInt8Panel) {
+    const int64_t some = std::min(kInt8Panel, matrix.columns - from);
+    const at::Tensor part = matrix.values.narrow(0, from, some).to(at::kFloat).contiguous();
+    panelToInt8(part.const_data_ptr<float>(), some, depth, out.values.mutable_data_ptr<int8_t>() + from * int8Depth(depth),
+                out.scales.mutable_data_ptr<float>() + from, out.sums.mutable_data_ptr<int32_t>() + from);
   }
   return out;
 }
@@ -49,19 +49,12 @@ void eachMatrix(const StepWeights& weights, const Visit& visit) {
 StepWeights stepWeightsOf(const FusedWeights& weights, const torch::jit::Module& module) {
   StepWeights out;
   for (const DecoderBlockWeights& block : weights.decoder)
-    out.blocks.push_back({block.self.norm,
-                          {block.self.qkv, {}, {}},
-                          {block.self.o, {}, {}},
-                          block.cross.norm,
-                          {block.cross.q, {}, {}},
-                          {block.cross.o, {}, {}},
-                          block.feedForward.norm,
-                          {block.feedForward.wi, {}, {}},
-                          {block.feedForward.wo, {}, {}}});
-  out.crossKeysValues.values = weights.crossKeysValues;
+    out.blocks.push_back({block.self.norm, block.self.qkv, block.self.o, block.cross.norm, block.cross.q, block.cross.o,
+                          block.feedForward.norm, block.feedForward.wi, block.feedForward.wo});
+  out.crossKeysValues = weights.crossKeysValues;
   out.norm = weights.decoderNorm;
   out.embedding = embeddingOf(module);
-  out.head.values =
+  out.head =
       module.hasattr("lm_head") ? module.attr("lm_head").toModule().attr("weight").toTensor() : out.embedding;
   return out;
 }

@@ -14,13 +14,15 @@
 namespace softprompt {
 
 struct StepMatrix {
-  at::Tensor values;  // [columns, depth]: float32, bfloat16 or int8
-  at::Tensor scales;  // of int8 alone: float32 [columns]
-  at::Tensor sums;    // and int32 [columns]; see ops/int8_product.h
+  StepMatrix() = default;
+  StepMatrix(at::Tensor all) : values(std::move(all)), columns(values.size(0)), depth(values.size(1)) {}
+
+  at::Tensor values;  // [columns, depth] of float32 or bfloat16; or int8, in panels (ops/int8_product.h)
+  at::Tensor scales;  // of int8 alone: float32 [int8Columns(columns)]
+  at::Tensor sums;    // and int32, as many
+  int64_t columns = 0, depth = 0;
 
   bool isInt8() const { return scales.defined(); }
-  int64_t columns() const { return values.size(0); }
-  int64_t depth() const { return values.size(1); }
 };
 
 struct StepBlockWeights {
