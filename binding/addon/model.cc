@@ -177,8 +177,7 @@ Napi::Value Model::score(const Napi::CallbackInfo& info) {
   using Scores = std::vector<std::vector<float>>;
   auto step = [rows = promptedRows(info[0]), targets = tokenRows(info[1]), scoring = std::shared_ptr<Scoring>(),
                &session = *session_](YieldPoint& yieldPoint, Scores& scores) mutable {
-    if (!scoring)
-      scoring = std::make_shared<Scoring>(*session.model.executor, std::move(rows), std::move(targets));
+    if (!scoring) scoring = std::make_shared<Scoring>(*session.model.executor, std::move(rows), std::move(targets));
     if (scoring->step(yieldPoint)) return true;
     scores = std::move(scoring->answers);
     return false;

@@ -20,8 +20,8 @@ struct Caller {
 // Submits `task`, which settles job `id`. A thread that takes no more rejects the promise.
 Napi::Object launch(Napi::Env env, JobId id, const std::shared_ptr<ComputeThread>& thread, std::shared_ptr<Task> task);
 
-// The job of many steps on `thread`: `step(yieldPoint, result)` runs there until it gives false, `toJs` makes the value of
-// the result.
+// The job of many steps on `thread`: `step(yieldPoint, result)` runs there until it gives false, `toJs` makes the value
+// of the result.
 template <typename Result, typename Step, typename ToJs>
 Napi::Object startSteps(const Caller& caller, const std::shared_ptr<ComputeThread>& thread, TaskKind kind, Step step,
                         ToJs toJs) {

@@ -112,7 +112,8 @@ TEST(int8WeightsAreWithinHalfAStep) {
 TEST(int8Product) {
   for (const int64_t depth : {1, 15, 64, 100, 129, 192, 512}) {
     const InInt8 x = rowsInInt8(random(2, {19, depth})), w = weightInInt8(random(3, {53, depth}));
-    const at::Tensor rows = (x.values.narrow(1, 0, depth).to(at::kDouble) - 128) * x.scales.to(at::kDouble).unsqueeze(1);
+    const at::Tensor rows =
+        (x.values.narrow(1, 0, depth).to(at::kDouble) - 128) * x.scales.to(at::kDouble).unsqueeze(1);
     const at::Tensor exact = at::matmul(rows, numbersOf(w, 53, depth).t());
     for (const bool adds : {false, true}) {
       const at::Tensor start = random(4, {19, 53}), plain = start.clone();

@@ -269,8 +269,8 @@ TEST(scheduler_callsThatComeLaterJoinTheBatch) {
   first.onToken = [&](int64_t, int32_t) {
     if (++tokens % 3 == 0 && next < pending.size()) thread.submit(pending[next++].task);
   };
-  const auto leads = std::make_shared<GenerateRequest>(model, first, GenerateRequest::OnDone(
-      [](std::exception_ptr, const GenerateRequest::Answers&) {}));
+  const auto leads = std::make_shared<GenerateRequest>(
+      model, first, GenerateRequest::OnDone([](std::exception_ptr, const GenerateRequest::Answers&) {}));
   thread.submit(leads);
   thread.submit(pending[0].task);
   for (size_t i = 0; i < pending.size(); ++i) {

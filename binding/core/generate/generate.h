@@ -32,8 +32,8 @@ using OnToken = std::function<void(int64_t row, int32_t token)>;
 class DecodingBatch;
 
 // Decoding of many rows, a token at a time, in a batch of at most `maxLanes` sequences (unless one row alone wants
-// more): the longest inputs first, and as rows end others take their places, those of a later add() too. What a row gets
-// does not depend on the others.
+// more): the longest inputs first, and as rows end others take their places, those of a later add() too. What a row
+// gets does not depend on the others.
 class Decoding {
  public:
   explicit Decoding(Executor& model, OnToken onToken = {}, int64_t maxLanes = 64);

@@ -66,8 +66,7 @@ void line(const Int8Product& p, int64_t panel) {
       sums[i] = _mm512_dpbusd_epi32(sums[i], fourOf(x + k + i * kInt8Depth), _mm512_loadu_si512(w + i * kStep));
   for (; k < depth; k += kInt8Depth, w += kStep)
     sums[0] = _mm512_dpbusd_epi32(sums[0], fourOf(x + k), _mm512_loadu_si512(w));
-  leave(p, 0, panel,
-        _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3])));
+  leave(p, 0, panel, _mm512_add_epi32(_mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3])));
 }
 
 template <int P>
@@ -75,14 +74,22 @@ void rowsBy(const Int8Product& p, int64_t panel, int64_t ahead) {
   int64_t row = 0;
   for (; row + kRows <= p.x.rows; row += kRows, ahead = 0) tile<kRows, P>(p, row, panel, ahead);
   switch (p.x.rows - row) {
-    case 7: return tile<7, P>(p, row, panel, ahead);
-    case 6: return tile<6, P>(p, row, panel, ahead);
-    case 5: return tile<5, P>(p, row, panel, ahead);
-    case 4: return tile<4, P>(p, row, panel, ahead);
-    case 3: return tile<3, P>(p, row, panel, ahead);
-    case 2: return tile<2, P>(p, row, panel, ahead);
-    case 1: return tile<1, P>(p, row, panel, ahead);
-    default: return;
+    case 7:
+      return tile<7, P>(p, row, panel, ahead);
+    case 6:
+      return tile<6, P>(p, row, panel, ahead);
+    case 5:
+      return tile<5, P>(p, row, panel, ahead);
+    case 4:
+      return tile<4, P>(p, row, panel, ahead);
+    case 3:
+      return tile<3, P>(p, row, panel, ahead);
+    case 2:
+      return tile<2, P>(p, row, panel, ahead);
+    case 1:
+      return tile<1, P>(p, row, panel, ahead);
+    default:
+      return;
   }
 }
 

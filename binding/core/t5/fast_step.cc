@@ -47,8 +47,7 @@ FastStep::FastStep(const T5Config& config, StepWeights weights, BiasesOf biasesO
 
 std::unique_ptr<StepCache> FastStep::start(const at::Tensor& hidden, const Packing& packing, YieldPoint& yieldPoint) {
   const auto layers = static_cast<int64_t>(weights_.blocks.size());
-  const at::Tensor encoded =
-      hidden.flatten(0, 1).index_select(0, packing.places.narrow(0, 0, packing.tokens));
+  const at::Tensor encoded = hidden.flatten(0, 1).index_select(0, packing.places.narrow(0, 0, packing.tokens));
   auto cache = std::make_unique<StepCache>(layers, heads(), weights_.embedding.scalar_type(), lengthsOf(packing));
   for (int64_t layer = 0; layer < layers; ++layer) {
     yieldPoint.pause();

@@ -10,9 +10,9 @@ std::vector<at::Tensor> positionBiases(const T5Config& config, const torch::jit:
   std::vector<at::Tensor> out;
   for (int64_t i = 0; i < count; ++i) {
     const bool hasOwn = i == 0 || config.biasInEveryBlock;
-    out.push_back(hasOwn
-                      ? blocks.attr(std::to_string(i)).toModule().get_method(method)(arguments).toTensor().to(at::kFloat)
-                      : out.back());
+    out.push_back(
+        hasOwn ? blocks.attr(std::to_string(i)).toModule().get_method(method)(arguments).toTensor().to(at::kFloat)
+               : out.back());
   }
   return out;
 }

@@ -97,8 +97,8 @@ void StepLayers<T>::selfAttention(int64_t layer, BiasRows bias) {
     cache_.past<T>(layer, lane, head, parts);
     const int64_t length = cache_.length(lane);
     float* out = room(heads_.size + length + kBlockPositions);
-    attend(query, std::span<const PastPart<T>>(parts), bias.of(head, length), length, cache_.blockShape(), out + heads_.size,
-           out);
+    attend(query, std::span<const PastPart<T>>(parts), bias.of(head, length), length, cache_.blockShape(),
+           out + heads_.size, out);
     return out;
   });
   addProduct(weights.selfOut);

@@ -18,7 +18,8 @@ StepMatrix inInt8(const StepMatrix& matrix) {
   for (int64_t from = 0; from < matrix.columns; from += kInt8Panel) {
     const int64_t some = std::min(kInt8Panel, matrix.columns - from);
     const at::Tensor part = matrix.values.narrow(0, from, some).to(at::kFloat).contiguous();
-    panelToInt8(part.const_data_ptr<float>(), some, depth, out.values.mutable_data_ptr<int8_t>() + from * int8Depth(depth),
+    panelToInt8(part.const_data_ptr<float>(), some, depth,
+                out.values.mutable_data_ptr<int8_t>() + from * int8Depth(depth),
                 out.scales.mutable_data_ptr<float>() + from, out.sums.mutable_data_ptr<int32_t>() + from);
   }
   return out;
@@ -54,8 +55,7 @@ StepWeights stepWeightsOf(const FusedWeights& weights, const torch::jit::Module&
   out.crossKeysValues = weights.crossKeysValues;
   out.norm = weights.decoderNorm;
   out.embedding = embeddingOf(module);
-  out.head =
-      module.hasattr("lm_head") ? module.attr("lm_head").toModule().attr("weight").toTensor() : out.embedding;
+  out.head = module.hasattr("lm_head") ? module.attr("lm_head").toModule().attr("weight").toTensor() : out.embedding;
   return out;
 }
 
