@@ -71,8 +71,7 @@ class Executor {
   virtual at::Tensor decode(const at::Tensor& ids, const Encoded& encoded, Pass& pass) = 0;
   // [..., d] -> [..., V], head and scale applied; dtype() or float32
   virtual at::Tensor logits(const at::Tensor& decoderHidden) = 0;
-  // log Pr of each picked token, from float32 logits that are never kept. Nothing: there is no quicker way than
-  // logits().
+  // log Pr of each picked token, from float32 logits that are never kept; nothing: logits() is as quick.
   virtual std::vector<float> logProbs(const at::Tensor& decoderHidden, const std::vector<Pick>& picks) { return {}; }
   // Whether encode, decode and logits can be differentiated.
   virtual bool isDifferentiable() const { return true; }
