@@ -1,4 +1,5 @@
 import type { T5Config } from './config.js'
+import { OptionError } from './errors.js'
 import type { NativeModel } from './native.js'
 import type { Tokenizer } from './tokenizer/tokenizer.js'
 
@@ -13,4 +14,14 @@ export interface Frozen {
   libtorch: string
   /** What it was loaded as, for messages and a prompt's metadata: the folder's or file's name. */
   name: string
+}
+
+/** Refuses a model in int8, which has no gradients, before any work is done for `call`. */
+export function requireGradients({ native, name }: Frozen, call: string): void {
+  if (native.info.dtype !== 'int8') return
+  const how = "Load it with dtype 'bfloat16' or 'float32' for that; prompts that are tuned so work in int8 too."
+  throw new OptionError(
+    'OPTION_UNSUPPORTED',
+    `${call}: ${name} was loaded with dtype 'int8', which is for inference and has no gradients. ${how}`,
+  )
 }

@@ -1,5 +1,5 @@
 import { DataError, OptionError } from './errors.js'
-import type { Frozen } from './frozen.js'
+import { type Frozen, requireGradients } from './frozen.js'
 import { type Call, finish } from './job.js'
 import { checkOptions, invalidOption, isObject, show, signal } from './options/check.js'
 import { checkLoss, type LossOptions } from './options/loss.js'
@@ -21,6 +21,7 @@ export interface Gradient {
 
 /** The loss of examples behind a prompt and its gradient; see `T5.gradient`. */
 export async function gradient(model: Frozen, call: Call, examples: unknown, options: unknown): Promise<Gradient> {
+  requireGradients(model, 'gradient')
   const checked = checkOptions('gradient', options, { prompt: promptOption, loss: checkLoss, signal })
   if (!checked.prompt) throw invalidOption('prompt', checked.prompt, 'a SoftPrompt')
   const prompt = checkPromptFor(model, checked.prompt, 'gradient')

@@ -5,15 +5,15 @@ import { type CallSite, captureCall } from './errors.js'
 import { locateModel } from './hub/cache.js'
 import { finish } from './job.js'
 import { loadNative } from './libtorch/load.js'
-import type { Native, NativeFileInfo } from './native.js'
+import type { Native, NativeFileInfo, NativeWeightsInfo } from './native.js'
 import { text } from './options/check.js'
 import { SoftPrompt } from './prompt.js'
 
 export interface Inspection extends NativeFileInfo {
   /** Numbers in all tensors. */
   parameters: number
-  /** For a model: bytes that its numbers take once they are loaded as either dtype. */
-  memory?: { float32: number; bfloat16: number }
+  /** For a model: bytes that its numbers take once they are loaded as each dtype. */
+  memory?: ModelMemory
   /** For a prompt: L2 norms of its rows. */
   rowNorms?: { mean: number; min: number; max: number }
   /** For a prompt: whose form it has. */
@@ -35,11 +35,33 @@ async function inspectPlace(native: Native, site: CallSite, path: string): Promi
   const info = await finish({ site }, () => native.inspect(path))
   if (info.tensors.some(({ name }) => name === PEFT_TENSOR) && existsSync(join(dirname(path), PEFT_CONFIG)))
     return inspectPeft(dirname(path))
-  const parameters = info.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const parameters = info.tensors.reduce((sum, { shape }) => sum + numbersOf(shape), 0)
   if (info.kind === 'prompt') return { ...info, parameters, format: await formatOf(path), rowNorms: rowNorms(await SoftPrompt.load(path)) }
-  if (info.weights) return { ...info, parameters, memory: { float32: info.weights.bytesAsFloat32, bfloat16: info.weights.bytesAsBfloat16 } }
+  if (info.weights) return { ...info, parameters, memory: memoryOf(info, info.weights) }
   return { ...info, parameters, ...(info.kind === 'safetensors' && { memory: { float32: 4 * parameters, bfloat16: 2 * parameters } }) }
 }
+
+/** `int8` where the rest of the model is held in bfloat16. */
+export interface ModelMemory {
+  float32: number
+  bfloat16: number
+  int8?: number
+}
+
+function memoryOf({ tensors }: NativeFileInfo, { bytesAsFloat32, bytesAsBfloat16 }: NativeWeightsInfo): ModelMemory {
+  const matrices = tensors.filter(({ name, shape }) => /^(decoder\.block\.|lm_head\.)/.test(name) && shape.length === 2)
+  const inInt8 = matrices.filter(({ name }) => !name.includes('relative_attention_bias'))
+  const embedding = tensors.find(({ name }) => name === 'shared.weight')
+  const hasHead = inInt8.some(({ name }) => name === 'lm_head.weight')
+  const copies = hasHead || !embedding ? 0 : int8Bytes(embedding.shape)
+  const less = inInt8.reduce((sum, { shape }) => sum + 2 * numbersOf(shape) - int8Bytes(shape), 0)
+  return { float32: bytesAsFloat32, bfloat16: bytesAsBfloat16, int8: bytesAsBfloat16 - less + copies }
+}
+
+const numbersOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1)
+
+/** A matrix in int8: rows in panels of sixteen, each with a scale and a sum of 4 bytes, and numbers four by four. */
+const int8Bytes = ([rows = 0, depth = 0]: number[]) => 16 * Math.ceil(rows / 16) * (4 * Math.ceil(depth / 4) + 8)
 
 const PEFT_CONFIG = 'adapter_config.json'
 const PEFT_TENSOR = 'prompt_embeddings'

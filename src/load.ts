@@ -6,6 +6,7 @@ import type { Frozen } from './frozen.js'
 import { locateModel } from './hub/cache.js'
 import { finish } from './job.js'
 import { loadNative } from './libtorch/load.js'
+import type { Dtype } from './native.js'
 import { boolean, type Check, callback, checkOptions, integer, invalidOption, oneOf, signal, text } from './options/check.js'
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js'
 
@@ -14,8 +15,11 @@ export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 export interface LoadOptions {
   /** @defaultValue 'auto': a GPU if LibTorch can use one, else the processor */
   device?: Device
-  /** @defaultValue 'auto': bfloat16 where the processor or GPU multiplies it natively, else float32 */
-  dtype?: 'auto' | 'float32' | 'bfloat16'
+  /**
+   * 'int8' is for inference on the processor: the decoder and the head in 8-bit numbers, the rest as with 'auto'. It cannot tune (docs/decoding.md).
+   * @defaultValue 'auto': bfloat16 where the processor or GPU multiplies it natively, else float32
+   */
+  dtype?: 'auto' | Dtype
   /** Threads of the model's computations on the processor. @defaultValue one a physical core */
   threads?: number
   /** Run the code of a .pt file that this package did not write. @defaultValue false */
@@ -29,7 +33,7 @@ export type LoadProgress = { status: 'initiate' | 'done' | 'ready'; name: string
 
 const CHECKS = {
   device: deviceName,
-  dtype: oneOf('auto', 'float32', 'bfloat16'),
+  dtype: oneOf('auto', 'float32', 'bfloat16', 'int8'),
   threads: integer(1, 1024),
   trust: boolean,
   signal,

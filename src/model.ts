@@ -8,6 +8,7 @@ import { type Generated, type Generation, generate } from './generate.js'
 import { type Gradient, type GradientOptions, gradient } from './gradient.js'
 import { type Call, finish, forCall } from './job.js'
 import { type LoadOptions, loadFrozen } from './load.js'
+import type { Dtype } from './native.js'
 import type { GenerateOptions } from './options/generate.js'
 import { resolveTune, type TuneOptions } from './options/tune.js'
 import type { SoftPrompt } from './prompt.js'
@@ -69,7 +70,7 @@ export class T5 {
     return this.#model.native.info.device
   }
 
-  get dtype(): 'float32' | 'bfloat16' {
+  get dtype(): Dtype {
     return this.#model.native.info.dtype
   }
 

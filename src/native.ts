@@ -166,9 +166,12 @@ export interface NativeTuner {
   restore(path: string): NativeJob<string>
 }
 
+/** What a model's weights are held in. */
+export type Dtype = 'float32' | 'bfloat16' | 'int8'
+
 export interface NativeModelInfo {
   device: string
-  dtype: 'float32' | 'bfloat16'
+  dtype: Dtype
   configJson: string
   fingerprint: string
   parameterCount: number

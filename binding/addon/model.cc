@@ -35,7 +35,7 @@ ModelInfo infoOf(const Session& session) {
   const LoadedModel& model = session.model;
   return {
       .device = model.executor->device().str(),
-      .dtype = dtypeName(model.executor->dtype()),
+      .dtype = model.dtype,
       .configJson = model.configJson,
       .fingerprint = model.fingerprint,
       .parameterCount = model.parameterCount,
@@ -174,27 +174,34 @@ Napi::Value Model::generate(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Model::score(const Napi::CallbackInfo& info) {
-  auto work = [rows = promptedRows(info[0]), targets = tokenRows(info[1]),
-               &session = *session_](YieldPoint& yieldPoint) {
-    return softprompt::score(*session.model.executor, rows, targets, yieldPoint);
+  using Scores = std::vector<std::vector<float>>;
+  auto step = [rows = promptedRows(info[0]), targets = tokenRows(info[1]), scoring = std::shared_ptr<Scoring>(),
+               &session = *session_](YieldPoint& yieldPoint, Scores& scores) mutable {
+    if (!scoring) scoring = std::make_shared<Scoring>(*session.model.executor, std::move(rows), std::move(targets));
+    if (scoring->step(yieldPoint)) return true;
+    scores = std::move(scoring->answers);
+    return false;
   };
-  const auto toJs = [](Napi::Env env, const std::vector<std::vector<float>>& scores) -> Napi::Value {
+  const auto toJs = [](Napi::Env env, const Scores& scores) -> Napi::Value {
     Napi::Array array = Napi::Array::New(env, scores.size());
     for (uint32_t i = 0; i < scores.size(); ++i) array.Set(i, floatArray(env, scores[i]));
     return array;
   };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kRequest, std::move(work), toJs);
+  return startSteps<Scores>({info.Env(), Value(), {}}, session_->thread, TaskKind::kRequest, std::move(step), toJs);
 }
 
 Napi::Value Model::classify(const Napi::CallbackInfo& info) {
-  auto work = [rows = promptedRows(info[0]), labels = tokenRows(info[1]),
-               &session = *session_](YieldPoint& yieldPoint) {
-    return floatsOf(softprompt::classify(*session.model.executor, rows, labels, yieldPoint));
+  using LogProbs = std::vector<float>;
+  auto step = [rows = promptedRows(info[0]), labels = tokenRows(info[1]), classifying = std::shared_ptr<Classifying>(),
+               &session = *session_](YieldPoint& yieldPoint, LogProbs& logProbs) mutable {
+    if (!classifying)
+      classifying = std::make_shared<Classifying>(*session.model.executor, std::move(rows), std::move(labels));
+    if (classifying->step(yieldPoint)) return true;
+    logProbs = floatsOf(classifying->answers);
+    return false;
   };
-  const auto toJs = [](Napi::Env env, const std::vector<float>& logProbs) -> Napi::Value {
-    return floatArray(env, logProbs);
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kRequest, std::move(work), toJs);
+  const auto toJs = [](Napi::Env env, const LogProbs& logProbs) -> Napi::Value { return floatArray(env, logProbs); };
+  return startSteps<LogProbs>({info.Env(), Value(), {}}, session_->thread, TaskKind::kRequest, std::move(step), toJs);
 }
 
 Napi::Value Model::gradient(const Napi::CallbackInfo& info) {

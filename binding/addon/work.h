@@ -20,23 +20,32 @@ struct Caller {
 // Submits `task`, which settles job `id`. A thread that takes no more rejects the promise.
 Napi::Object launch(Napi::Env env, JobId id, const std::shared_ptr<ComputeThread>& thread, std::shared_ptr<Task> task);
 
-// The job of one function on `thread`: `work` runs there, `toJs` makes the value of what it returned.
-template <typename Work, typename ToJs>
-Napi::Object startJob(const Caller& caller, const std::shared_ptr<ComputeThread>& thread, TaskKind kind, Work work,
-                      ToJs toJs) {
-  using Result = decltype(work(std::declval<YieldPoint&>()));
+// The job of many steps on `thread`: `step(yieldPoint, result)` runs there until it gives false, `toJs` makes the value
+// of the result.
+template <typename Result, typename Step, typename ToJs>
+Napi::Object startSteps(const Caller& caller, const std::shared_ptr<ComputeThread>& thread, TaskKind kind, Step step,
+                        ToJs toJs) {
   Environment& environment = Environment::of(caller.env);
   const JobId id = environment.jobs.open(caller.env, caller.owner, caller.callback);
   auto result = std::make_shared<Result>();
-  auto step = [work = std::move(work), result](YieldPoint& yieldPoint) mutable {
-    *result = work(yieldPoint);
-    return false;
-  };
+  auto one = [step = std::move(step), result](YieldPoint& yieldPoint) mutable { return step(yieldPoint, *result); };
   auto onSettled = [&environment, id, result, toJs = std::move(toJs)](std::exception_ptr failure) {
     environment.settle(id, std::move(failure),
                        [result, toJs](Napi::Env env) -> Napi::Value { return toJs(env, *result); });
   };
-  return launch(caller.env, id, thread, std::make_shared<FunctionTask>(kind, std::move(step), std::move(onSettled)));
+  return launch(caller.env, id, thread, std::make_shared<FunctionTask>(kind, std::move(one), std::move(onSettled)));
+}
+
+// The job of one function.
+template <typename Work, typename ToJs>
+Napi::Object startJob(const Caller& caller, const std::shared_ptr<ComputeThread>& thread, TaskKind kind, Work work,
+                      ToJs toJs) {
+  using Result = decltype(work(std::declval<YieldPoint&>()));
+  auto step = [work = std::move(work)](YieldPoint& yieldPoint, Result& result) mutable {
+    result = work(yieldPoint);
+    return false;
+  };
+  return startSteps<Result>(caller, thread, kind, std::move(step), std::move(toJs));
 }
 
 // The result of work that has none.

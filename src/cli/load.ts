@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
-import type { Device } from '../load.js'
+import type { Device, LoadOptions } from '../load.js'
 import { T5 } from '../model.js'
 import { integer } from './arguments.js'
 
 export interface ModelFlags {
   model: string
   device?: Device
-  dtype?: 'auto' | 'float32' | 'bfloat16'
+  dtype?: LoadOptions['dtype']
   threads?: number
   trust?: boolean
 }
@@ -20,7 +20,7 @@ export function machineOptions(command: Command): Command {
   return command
     .optionsGroup('Machine:')
     .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)')
-    .option('--dtype <name>', 'auto, float32 or bfloat16 (default: auto)')
+    .option('--dtype <name>', 'auto, float32, bfloat16 or, for inference, int8 (default: auto)')
     .option('--threads <N>', 'threads to compute with', integer)
     .option('--trust', 'run the code of a .pt file that softprompt did not write')
 }

@@ -1,6 +1,12 @@
 import pc from 'picocolors'
+import { bytes } from '../format.js'
+import type { ModelMemory } from '../inspect.js'
 
 export { bytes, count, duration, metricsLine, metricValue, percent } from '../format.js'
+
+export function memoryText({ float32, bfloat16, int8 }: ModelMemory): string {
+  return `${bytes(float32)} as float32, ${bytes(bfloat16)} as bfloat16${int8 === undefined ? '' : `, ${bytes(int8)} as int8`}`
+}
 
 /** The result, for people or programs; waits where the reader is slow. A reader that has gone (`| head`) ends the process quietly. */
 export function print(text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { TuneError } from '../errors.js'
-import type { Frozen } from '../frozen.js'
+import { type Frozen, requireGradients } from '../frozen.js'
 import { type Call, finish } from '../job.js'
 import { computeMetrics } from '../metrics/index.js'
 import type { NativePromptRows, NativeStep, NativeTuner } from '../native.js'
@@ -58,6 +58,7 @@ export class TuneSession {
   /** Checks what can be checked before the work begins, reads the data, and makes the prompts to start from. */
   static async open(model: Frozen, call: Call, options: ResolvedTune, tell: (event: TuneEvent) => void): Promise<TuneSession> {
     call.signal?.throwIfAborted()
+    requireGradients(model, 'tune')
     if (options.checkpoint) await checkWritable(options.checkpoint.path, 'The checkpoint')
     const native = (run: ResolvedRun) => ({ ...run, init: nativeInit(model, run) })
     const runs = options.runs.map(native)

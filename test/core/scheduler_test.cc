@@ -5,6 +5,7 @@
 #include <map>
 
 #include "check.h"
+#include "fixture.h"
 #include "small_executor.h"
 
 namespace {
@@ -224,4 +225,93 @@ TEST(scheduler_aCallOfABatchIsDoneWhenItsOwnRowsAre) {
   submitTogether(thread, {longOne, shortOne});
   CHECK_EQ(shortOne.result.get().size(), size_t{2});  // or it hangs
   thread.cancel(*longOne.task);
+}
+
+// Calls that come while others are being decoded, on the network whose batches they can join: each gets what it gets
+// alone, and no encoder pass more.
+TEST(scheduler_callsThatComeLaterJoinTheBatch) {
+  auto loaded = fixture::load(fixture::folder("t5-v1.1"));
+  const std::unique_ptr<Executor> model = std::move(loaded.executor);
+  ComputeThread thread({});
+  std::mt19937 random(7);
+  const auto make = [&](int64_t rows, int64_t numBeams) {
+    GenerateRequest::Call made;
+    made.rows.prompts = {check::uniform(random, {5, model->config().dModel}, 1.0)};
+    for (int64_t i = 0; i < rows; ++i) {
+      std::vector<int32_t> ids(3 + random() % 20);
+      for (int32_t& id : ids) id = static_cast<int32_t>(2 + random() % (model->config().vocabSize - 2));
+      made.rows.inputs.append(ids);
+      made.rows.promptOfRow.push_back(i % 2 - 1);
+      GenerateOptions options{.maxNewTokens = 10 + static_cast<int64_t>(random() % 30)};
+      options.minNewTokens = options.maxNewTokens / 2;
+      options.numBeams = numBeams;
+      made.options.push_back(options);
+    }
+    return made;
+  };
+  std::vector<GenerateRequest::Call> calls;
+  for (int64_t i = 0; i < 9; ++i) calls.push_back(make(1 + i % 3, i % 4 == 3 ? 3 : 1));
+  calls[5].rows.inputs.append(std::vector<int32_t>{1'000'000});  // this one fails, alone
+  calls[5].rows.promptOfRow.push_back(-1);
+  calls[5].options.push_back({});
+  std::vector<Tokens> expected;
+  for (size_t i = 0; i < calls.size(); ++i) expected.push_back(i == 5 ? Tokens() : alone(thread, model, calls[i]));
+
+  // The first call's third token submits the second call, and so on: each comes into a running batch.
+  std::vector<Pending> pending(calls.size());
+  for (size_t i = calls.size(); i-- > 0;) {
+    pending[i] = request(model, calls[i]);
+  }
+  int64_t tokens = 0;
+  size_t next = 1;
+  auto first = endless(5);
+  first.rows = make(1, 1).rows;
+  first.onToken = [&](int64_t, int32_t) {
+    if (++tokens % 3 == 0 && next < pending.size()) thread.submit(pending[next++].task);
+  };
+  const auto leads = std::make_shared<GenerateRequest>(
+      model, first, GenerateRequest::OnDone([](std::exception_ptr, const GenerateRequest::Answers&) {}));
+  thread.submit(leads);
+  thread.submit(pending[0].task);
+  for (size_t i = 0; i < pending.size(); ++i) {
+    if (i == 5) {
+      CHECK_THROWS(pending[i].result.get(), "TOKEN_OUT_OF_RANGE");
+    } else {
+      CHECK(pending[i].result.get() == expected[i]);
+      CHECK(*pending[i].told == expected[i]);
+    }
+  }
+  thread.cancel(*leads);
+}
+
+TEST(decoding_takesRowsInBetweenTokens) {
+  const auto loaded = fixture::load(fixture::folder("t5-v1.1"));
+  softprompt::NeverYields never;
+  softprompt::Decoding decoding(*loaded.executor);
+  const auto add = [&](int64_t rows, int64_t tokens) {
+    softprompt::PromptedRows made;
+    for (int64_t i = 0; i < rows; ++i) {
+      made.inputs.append(std::vector<int32_t>{5, 6, static_cast<int32_t>(7 + i)});
+      made.promptOfRow.push_back(-1);
+    }
+    decoding.add(made, std::vector<GenerateOptions>(rows, {.maxNewTokens = tokens, .minNewTokens = tokens}));
+  };
+  const auto steps = [&](int64_t count) {
+    for (int64_t i = 0; i < count; ++i) decoding.step(never);
+  };
+  add(1, 40);
+  steps(5);
+  add(2, 3);
+  CHECK_EQ(decoding.lanes(), 3);
+  steps(2);
+  CHECK(!decoding.isDone(1));
+  steps(1);
+  CHECK(decoding.isDone(1) && decoding.isDone(2) && !decoding.isDone(0));
+  add(70, 2);  // 63 of them at once; the others once a quarter of the batch is free
+  steps(2);
+  CHECK(decoding.isDone(65) && !decoding.isDone(66));
+  steps(2);
+  CHECK(decoding.isDone(72) && !decoding.isDone(0));
+  steps(40 - 5 - 3 - 4);
+  CHECK(decoding.isDone(0));
 }

@@ -7,6 +7,7 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/topk.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -153,6 +154,19 @@ TEST(vocabularyLogSumExp) {
   const at::Tensor sums = logSumExp(odd);
   CHECK(std::isnan(sums[0].item<float>()) && !std::isfinite(sums[1].item<float>()));
   CHECK(std::isfinite(sums[2].item<float>()));
+}
+
+TEST(vocabularyLogSumOfParts) {
+  const at::Tensor logits = random(12, {1, 1000}) * 40;
+  for (const int64_t size : {1, 64, 333, 1000}) {
+    std::vector<LogSum> parts;
+    for (int64_t from = 0; from < 1000; from += size)
+      parts.push_back(logSumOf(logits.const_data_ptr<float>() + from, std::min<int64_t>(size, 1000 - from)));
+    CHECK(std::abs(logOf(parts) - at::logsumexp(logits, 1).item<float>()) < 1e-5);
+  }
+  const float odd[] = {1, std::numeric_limits<float>::quiet_NaN()};
+  const LogSum parts[] = {logSumOf(odd, 1), logSumOf(odd + 1, 1)};
+  CHECK(!std::isfinite(logOf(parts)));
 }
 
 TEST(vocabularyBestIds) {

@@ -37,18 +37,32 @@ std::vector<int64_t> lanesOf(const Search& search) {
 
 }  // namespace
 
-DecodingBatch::DecodingBatch(Executor& model, const PromptedRows& rows, const std::vector<GenerateOptions>& options,
-                             const std::vector<int64_t>& which, Pass& pass)
-    : model_(model), options_(options), lanes_(std::ssize(which)) {
-  const auto start = static_cast<int32_t>(model.config().decoderStartTokenId);
-  const auto eos = static_cast<int32_t>(model.config().eosTokenId);
-  for (int64_t lane = 0; lane < lanes_; ++lane) {
-    const GenerateOptions& own = options[which[lane]];
+void DecodingBatch::add(const std::vector<int64_t>& which, Pass& pass) {
+  const auto start = static_cast<int32_t>(model_.config().decoderStartTokenId);
+  const auto eos = static_cast<int32_t>(model_.config().eosTokenId);
+  std::unique_ptr<DecoderCache> fresh = model_.startCache(encodeRows(model_, rows_, which, pass), pass);
+  if (cache_) {
+    cache_->append(*fresh);
+  } else {
+    cache_ = std::move(fresh);
+  }
+  for (const int64_t row : which) {
+    const int64_t lane = lanes_++;
+    const GenerateOptions& own = options_[row];
     auto search = own.numBeams > 1 ? makeBeamSearch(own, start, eos) : makeChains(own, start, eos);
     for (Sequence& sequence : search->running()) sequence.lane = lane;
-    members_.push_back({which[lane], std::move(search), lane, 1});
+    members_.push_back({row, std::move(search), lane, 1});
   }
-  cache_ = model.startCache(encodeRows(model, rows, which, pass), pass);
+}
+
+BatchLoad DecodingBatch::load() const {
+  BatchLoad load;
+  for (const Member& member : members_) {
+    const int64_t lanes = softprompt::lanesOf(optionsOf(member));
+    load.lanes += lanes;
+    load.positions += lanes * encoderLength(rows_, member.row);
+  }
+  return load;
 }
 
 void DecodingBatch::step(Pass& pass, const OnToken& onToken, const OnAnswers& onAnswers) {
@@ -183,7 +197,7 @@ void DecodingBatch::placeSequences() {
     used += wanted;
     fits = fits && wanted <= member.lanes;
   }
-  const bool stays = fits && !worthShrinking(used, lanes_);
+  const bool stays = fits && (cache_->takesMore() ? used == lanes_ : !worthShrinking(used, lanes_));
   std::vector<int64_t> from(stays ? lanes_ : used), identity(lanes_);
   std::iota(identity.begin(), identity.end(), 0);
   if (stays) from = identity;

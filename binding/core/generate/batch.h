@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -14,14 +15,27 @@
 
 namespace softprompt {
 
+// How full a batch is.
+struct BatchLoad {
+  int64_t lanes = 0;
+  int64_t positions = 0;
+};
+
 // A lane is a place of the batch that the network decodes. A row has as many lanes as its search pursues sequences; all
-// of them share its keys and values of the encoder's output. A lane that nobody uses any more is computed all the same,
-// until enough of them are dropped together.
+// of them share its keys and values of the encoder's output. Where dropping a lane copies the cache, one that nobody
+// uses any more is computed all the same, until enough of them are dropped together.
 class DecodingBatch {
  public:
-  // `which` of `rows`; `options` has one entry a row of the call. Both are kept by reference.
-  DecodingBatch(Executor& model, const PromptedRows& rows, const std::vector<GenerateOptions>& options,
-                const std::vector<int64_t>& which, Pass& pass);
+  // `options` has one entry a row. Both are kept by reference, and may grow.
+  DecodingBatch(Executor& model, const PromptedRows& rows, const std::deque<GenerateOptions>& options)
+      : model_(model), rows_(rows), options_(options) {}
+
+  // Encodes `which` of the rows, whose first tokens are then made beside the others' next ones.
+  void add(const std::vector<int64_t>& which, Pass& pass);
+  // Whether rows can be added while others are being decoded.
+  bool takesMore() const { return !cache_ || cache_->takesMore(); }
+  // What its rows take at most: lanes, and encoder positions of each lane.
+  BatchLoad load() const;
 
   // One more token of every sequence. onToken as for generate(); onAnswers is told of each row that has ended.
   using OnAnswers = std::function<void(int64_t row, std::vector<Generation> answers)>;
@@ -58,7 +72,8 @@ class DecodingBatch {
   const GenerateOptions& optionsOf(const Member& member) const { return options_[member.row]; }
 
   Executor& model_;
-  const std::vector<GenerateOptions>& options_;
+  const PromptedRows& rows_;
+  const std::deque<GenerateOptions>& options_;
   std::vector<Member> members_;
   int64_t lanes_ = 0;
   std::unique_ptr<DecoderCache> cache_;

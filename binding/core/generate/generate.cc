@@ -14,6 +14,8 @@
 namespace softprompt {
 namespace {
 
+constexpr int64_t kLeastShare = 4;  // of the lanes, this part at least is filled at a time
+
 // What the options of a row name, against the vocabulary: a token outside would be a score of another lane.
 void checkSequences(const std::vector<GenerateOptions>& options, int64_t vocabSize) {
   std::set<const void*> seen;
@@ -37,46 +39,85 @@ int64_t lanesOf(const GenerateOptions& options) {
   return std::max(options.numBeams, options.numReturnSequences);
 }
 
-Decoding::Decoding(Executor& model, PromptedRows rows, std::vector<GenerateOptions> options, OnToken onToken,
-                   int64_t maxLanes)
-    : answers(rows.inputs.size()),
-      model_(model),
-      rows_(std::move(rows)),
-      options_(std::move(options)),
-      onToken_(std::move(onToken)),
-      done_(answers.size()) {
-  checkRows(rows_, model.config());
-  checkSequences(options_, model.config().vocabSize);
-  std::vector<int64_t> wanted, lanes;
-  for (int64_t row = 0; row < std::ssize(answers); ++row) {
-    lanes.push_back(lanesOf(options_[row]));
-    if (options_[row].maxNewTokens > 0) {
-      wanted.push_back(row);
-    } else {
-      answers[row].resize(options_[row].numReturnSequences);
-      done_[row] = true;
-    }
-  }
-  batches_ = batchesByLength(rows_, std::move(wanted), maxLanes, lanes);
-  std::reverse(batches_.begin(), batches_.end());
-}
+Decoding::Decoding(Executor& model, OnToken onToken, int64_t maxLanes)
+    : model_(model), onToken_(std::move(onToken)), maxLanes_(maxLanes) {}
 
 Decoding::~Decoding() = default;
+
+void Decoding::check(const PromptedRows& rows, const std::vector<GenerateOptions>& options, const T5Config& config) {
+  checkRows(rows, config);
+  checkSequences(options, config.vocabSize);
+}
+
+void Decoding::add(const PromptedRows& rows, const std::vector<GenerateOptions>& options) {
+  check(rows, options, model_.config());
+  const int64_t first = rows_.inputs.size();
+  rows_.append(rows);
+  for (const GenerateOptions& own : options) {
+    options_.push_back(own);
+    answers.emplace_back();
+    done_.push_back(own.maxNewTokens <= 0);
+    if (done_.back()) answers.back().resize(own.numReturnSequences);
+  }
+  std::vector<int64_t> all;  // of equal lengths, those that wait already come first
+  for (int64_t row = std::ssize(answers); row-- > first;)
+    if (!done_[row]) all.push_back(row);
+  all.insert(all.end(), waiting_.begin(), waiting_.end());
+  waiting_ = std::move(all);
+  std::stable_sort(waiting_.begin(), waiting_.end(),
+                   [&](int64_t a, int64_t b) { return encoderLength(rows_, a) < encoderLength(rows_, b); });
+}
+
+bool Decoding::takesMore() const {
+  return !batch_ || batch_->takesMore();
+}
+
+int64_t Decoding::lanes() const {
+  int64_t lanes = 0;
+  for (size_t row = 0; row < done_.size(); ++row)
+    if (!done_[row]) lanes += lanesOf(options_[row]);
+  return lanes;
+}
 
 bool Decoding::step(YieldPoint& yieldPoint) {
   // Not inference mode: what an executor keeps from here (biases, packed weights) must stay usable in training.
   const at::NoGradGuard noGrad;
   Pass pass{yieldPoint};
-  while (!batch_ && !batches_.empty()) {
-    std::vector<int64_t> rows = std::move(batches_.back());
-    batches_.pop_back();
-    std::erase_if(rows, [&](int64_t row) { return done_[row]; });
-    if (!rows.empty()) batch_ = std::make_unique<DecodingBatch>(model_, rows_, options_, rows, pass);
-  }
+  admit(pass);
   if (!batch_) return false;
   batch_->step(pass, onToken_, [&](int64_t row, std::vector<Generation> made) { answer(row, std::move(made)); });
   if (batch_->finished()) batch_.reset();
-  return batch_ || !batches_.empty();
+  return batch_ || !waiting_.empty();
+}
+
+void Decoding::admit(Pass& pass) {
+  std::erase_if(waiting_, [&](int64_t row) { return done_[row]; });
+  if (waiting_.empty() || !takesMore()) return;
+  const std::vector<int64_t> rows = nextRows();
+  if (rows.empty()) return;
+  auto batch = batch_ ? std::move(batch_) : std::make_unique<DecodingBatch>(model_, rows_, options_);
+  batch->add(rows, pass);
+  batch_ = std::move(batch);
+  waiting_.resize(waiting_.size() - rows.size());
+}
+
+// Those at the end of waiting_ that there is room for. While others are being decoded, not the few that would just fit:
+// an encoder pass of few rows costs more a row.
+std::vector<int64_t> Decoding::nextRows() {
+  const BatchLoad load = batch_ ? batch_->load() : BatchLoad();
+  std::vector<int64_t> rows;
+  int64_t lanes = 0;
+  const int64_t longest = encoderLength(rows_, waiting_.back());
+  for (auto row = waiting_.rbegin(); row != waiting_.rend(); ++row) {
+    const int64_t wanted = lanes + lanesOf(options_[*row]);
+    const bool fits = load.lanes + wanted <= maxLanes_ && load.positions + wanted * longest <= kMaxBatchPositions;
+    const bool isAlone = !batch_ && rows.empty();
+    if (!fits && !isAlone) break;
+    lanes = wanted;
+    rows.push_back(*row);
+  }
+  const bool isWorthIt = !batch_ || rows.size() == waiting_.size() || lanes * kLeastShare >= maxLanes_;
+  return isWorthIt ? rows : std::vector<int64_t>();
 }
 
 void Decoding::drop(int64_t row) {
@@ -101,7 +142,8 @@ void Decoding::answer(int64_t row, std::vector<Generation> made) {
 std::vector<std::vector<Generation>> generate(Executor& model, const PromptedRows& rows,
                                               const std::vector<GenerateOptions>& options, YieldPoint& yieldPoint,
                                               const OnToken& onToken, int64_t maxLanes) {
-  Decoding decoding(model, rows, options, onToken, maxLanes);
+  Decoding decoding(model, onToken, maxLanes);
+  decoding.add(rows, options);
   while (decoding.step(yieldPoint)) yieldPoint.pause();
   return std::move(decoding.answers);
 }

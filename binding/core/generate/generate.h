@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,8 @@ struct PromptedRows {
   TokenRows inputs;
   std::vector<at::Tensor> prompts;   // float32 [P_j, d]
   std::vector<int32_t> promptOfRow;  // one a row
+
+  void append(const PromptedRows& more);
 };
 
 // Called in order with the tokens of a row's first output: as they are made or, of a beam search, at its end.
@@ -28,16 +31,24 @@ using OnToken = std::function<void(int64_t row, int32_t token)>;
 
 class DecodingBatch;
 
-// Decoding of a call's rows, a token at a time. Rows are sorted by length and decoded in batches of at most `maxLanes`
-// sequences (unless one row alone wants more). What a row gets does not depend on the others.
+// Decoding of many rows, a token at a time, in a batch of at most `maxLanes` sequences (unless one row alone wants
+// more): the longest inputs first, and as rows end others take their places, those of a later add() too. What a row
+// gets does not depend on the others.
 class Decoding {
  public:
-  // `options` holds one entry a row. Throws what checkRows does.
-  Decoding(Executor& model, PromptedRows rows, std::vector<GenerateOptions> options, OnToken onToken = {},
-           int64_t maxLanes = 64);
+  explicit Decoding(Executor& model, OnToken onToken = {}, int64_t maxLanes = 64);
   ~Decoding();
 
-  // One token more for the batch that is being decoded; false: all rows are done.
+  // Rows as a call has them; they get the next numbers. `options` holds one entry a row. Throws what check() does.
+  void add(const PromptedRows& rows, const std::vector<GenerateOptions>& options);
+  // Throws what checkRows does, and TOKEN_OUT_OF_RANGE for what the options name.
+  static void check(const PromptedRows& rows, const std::vector<GenerateOptions>& options, const T5Config& config);
+  // Whether rows that are added now can be decoded beside those that are being decoded.
+  bool takesMore() const;
+  // Of all rows that are not done.
+  int64_t lanes() const;
+
+  // One token more for the rows that are being decoded; false: all rows are done.
   bool step(YieldPoint& yieldPoint);
   // Leaves a row out from now on; it is done, without answers.
   void drop(int64_t row);
@@ -48,14 +59,17 @@ class Decoding {
   std::vector<std::vector<Generation>> answers;
 
  private:
+  void admit(Pass& pass);
+  std::vector<int64_t> nextRows();
   void answer(int64_t row, std::vector<Generation> made);
 
   Executor& model_;
-  const PromptedRows rows_;
-  const std::vector<GenerateOptions> options_;
   const OnToken onToken_;
+  const int64_t maxLanes_;
+  PromptedRows rows_;
+  std::deque<GenerateOptions> options_;  // searches keep references
   std::vector<bool> done_;
-  std::vector<std::vector<int64_t>> batches_;  // what is left, the next one last
+  std::vector<int64_t> waiting_;  // rows whose turn has not come, the next one last
   std::unique_ptr<DecodingBatch> batch_;
 };
 

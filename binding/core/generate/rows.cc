@@ -24,6 +24,13 @@ std::vector<int64_t> allRows(int64_t n) {
 
 }  // namespace
 
+void PromptedRows::append(const PromptedRows& more) {
+  const auto offset = static_cast<int32_t>(prompts.size());
+  for (int64_t row = 0; row < more.inputs.size(); ++row) inputs.append(more.inputs.row(row));
+  prompts.insert(prompts.end(), more.prompts.begin(), more.prompts.end());
+  for (const int32_t prompt : more.promptOfRow) promptOfRow.push_back(prompt < 0 ? -1 : prompt + offset);
+}
+
 void checkRows(const PromptedRows& rows, const T5Config& config) {
   for (const at::Tensor& prompt : rows.prompts) checkPrompt(prompt, config.dModel);
   checkTokens(rows.inputs, allRows(rows.inputs.size()), config.vocabSize, "input");

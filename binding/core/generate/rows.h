@@ -28,7 +28,7 @@ std::vector<std::vector<int64_t>> batchesByLength(const PromptedRows& rows, std:
 // [P; X] of one batch through the encoder.
 Encoded encodeRows(Executor& model, const PromptedRows& rows, const std::vector<int64_t>& batch, Pass& pass);
 
-// Dropping rows copies the key/value cache, so a decoding batch shrinks only once a quarter of it is finished.
+// Where dropping rows copies the key/value cache, a decoding batch shrinks only once a quarter of it is finished.
 inline bool worthShrinking(int64_t alive, int64_t size) {
   return alive * 4 <= size * 3;
 }

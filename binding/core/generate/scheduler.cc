@@ -8,13 +8,8 @@ namespace softprompt {
 namespace {
 
 constexpr int64_t kMaxLanes = 64;
-
-void appendRows(PromptedRows& all, const PromptedRows& more) {
-  const auto offset = static_cast<int32_t>(all.prompts.size());
-  for (int64_t i = 0; i < more.inputs.size(); ++i) all.inputs.append(more.inputs.row(i));
-  all.prompts.insert(all.prompts.end(), more.prompts.begin(), more.prompts.end());
-  for (const int32_t prompt : more.promptOfRow) all.promptOfRow.push_back(prompt < 0 ? -1 : prompt + offset);
-}
+// Rows that a run takes in before another begins: it keeps what it knows of each until its end.
+constexpr size_t kMaxRows = 1024;
 
 }  // namespace
 
@@ -34,17 +29,38 @@ int64_t GenerateRequest::lanes() const {
 
 bool GenerateRequest::absorb(const std::shared_ptr<Task>& other) {
   auto request = std::dynamic_pointer_cast<GenerateRequest>(other);
-  if (!request || &request->model_ != &model_) return false;
-  int64_t sum = lanes() + request->lanes();
+  if (!request || &request->model_ != &model_ || !hasRoomFor(*request)) return false;
+  absorbed_.push_back(std::move(request));
+  return true;
+}
+
+bool GenerateRequest::hasRoomFor(const GenerateRequest& request) const {
+  int64_t sum = (run_ ? run_->decoding->lanes() : lanes()) + request.lanes();
   for (const auto& one : absorbed_) sum += one->lanes();
   if (sum > kMaxLanes) return false;
-  absorbed_.push_back(std::move(request));
+  if (!run_) return true;
+  if (!run_->decoding->takesMore() || run_->places.size() + request.call_.options.size() > kMaxRows) return false;
+  try {
+    Decoding::check(request.call_.rows, request.call_.options, model_->config());
+  } catch (...) {
+    return false;  // it is to fail alone, and the run to go on
+  }
   return true;
 }
 
 bool GenerateRequest::step(YieldPoint& yieldPoint) {
   try {
-    if (!run_) begin();
+    if (!run_) {
+      run_ = std::make_unique<Run>();
+      run_->decoding = std::make_unique<Decoding>(
+          *model_,
+          [&places = run_->places](int64_t row, int32_t token) {
+            places[row].request->deliver(places[row].row, token);
+          },
+          kMaxLanes);
+      takeIn(*this);
+    }
+    takeInAbsorbed();
     dropSettled();
     finishRows();
     const bool more = run_->decoding->step(yieldPoint);
@@ -53,25 +69,20 @@ bool GenerateRequest::step(YieldPoint& yieldPoint) {
     return more;
   } catch (...) {
     run_.reset();  // the next step, if there is one, begins anew, and alone
+    absorbed_.clear();
     throw;
   }
 }
 
-void GenerateRequest::begin() {
-  run_ = std::make_unique<Run>();
-  run_->companions = std::exchange(absorbed_, {});
-  Call all;
-  append(*this, all);
-  for (const auto& companion : run_->companions) append(*companion, all);
-  run_->decoding = std::make_unique<Decoding>(
-      *model_, std::move(all.rows), std::move(all.options),
-      [places = run_->places](int64_t row, int32_t token) { places[row].request->deliver(places[row].row, token); },
-      kMaxLanes);
+void GenerateRequest::takeInAbsorbed() {
+  for (auto& request : std::exchange(absorbed_, {})) {
+    takeIn(*request);
+    run_->companions.push_back(std::move(request));
+  }
 }
 
-void GenerateRequest::append(GenerateRequest& request, Call& all) {
-  appendRows(all.rows, request.call_.rows);
-  all.options.insert(all.options.end(), request.call_.options.begin(), request.call_.options.end());
+void GenerateRequest::takeIn(GenerateRequest& request) {
+  run_->decoding->add(request.call_.rows, request.call_.options);
   for (int64_t row = 0; row < request.size(); ++row) run_->places.push_back({&request, row});
   request.answers_.assign(request.size(), {});
   request.made_.assign(request.size(), 0);
@@ -80,7 +91,8 @@ void GenerateRequest::append(GenerateRequest& request, Call& all) {
 
 void GenerateRequest::dropSettled() {
   for (size_t i = 0; i < run_->places.size(); ++i)
-    if (run_->places[i].request->settled()) run_->decoding->drop(static_cast<int64_t>(i));
+    if (!run_->places[i].isCollected && run_->places[i].request->settled())
+      run_->decoding->drop(static_cast<int64_t>(i));
 }
 
 void GenerateRequest::finishRow(int64_t row) {
@@ -91,6 +103,7 @@ void GenerateRequest::finishRow(int64_t row) {
 void GenerateRequest::finishRows() {
   for (size_t i = 0; i < run_->places.size(); ++i) {
     Place& place = run_->places[i];
+    if (place.isCollected) continue;
     const std::lock_guard lock(place.request->finishedMutex_);
     if (std::erase(place.request->finished_, place.row) > 0) run_->decoding->finish(static_cast<int64_t>(i));
   }

@@ -1,4 +1,5 @@
-// Generate calls that wait at the same time are decoded as one batch, whatever their prompts and options.
+// Generate calls are decoded as one batch, whatever their prompts and options: those that wait at the same time, and
+// those that come while it is being decoded.
 #pragma once
 
 #include <functional>
@@ -11,8 +12,9 @@
 
 namespace softprompt {
 
-// One call of generate as a task whose steps are tokens. Where it runs first of several that wait, it takes those along
-// that fit into its batch; results and tokens go back to each. Rows of calls that were cancelled leave the batch.
+// One call of generate as a task whose steps are tokens. The one that runs first takes others along as long as they fit
+// into its batch, whenever they come; results and tokens go back to each. Rows of calls that were cancelled leave the
+// batch.
 class GenerateRequest final : public Task {
  public:
   struct Call {
@@ -50,8 +52,9 @@ class GenerateRequest final : public Task {
 
   int64_t size() const { return call_.rows.inputs.size(); }
   int64_t lanes() const;
-  void begin();
-  void append(GenerateRequest& request, Call& all);
+  bool hasRoomFor(const GenerateRequest& request) const;
+  void takeIn(GenerateRequest& request);
+  void takeInAbsorbed();
   void dropSettled();
   void finishRows();
   void collect();
@@ -63,7 +66,7 @@ class GenerateRequest final : public Task {
   int64_t rowsLeft_;                                        // without answer
   std::vector<int64_t> delivered_;                          // tokens of each row that onToken has had, over all runs
   std::vector<int64_t> made_;                               // tokens of each row in the run that goes on
-  std::vector<std::shared_ptr<GenerateRequest>> absorbed_;  // before the run
+  std::vector<std::shared_ptr<GenerateRequest>> absorbed_;  // and not taken in yet
   std::unique_ptr<Run> run_;
   std::mutex finishedMutex_;
   std::vector<int64_t> finished_;  // rows that finishRow named since the last step

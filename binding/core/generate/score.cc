@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "core/generate/choose.h"
 #include "core/generate/rows.h"
@@ -14,18 +15,19 @@ namespace {
 
 // Logits are made in parts of at most this many values, 64 MB in float32, and never kept.
 constexpr int64_t kMaxLogits = 16 << 20;
+// Of a decoding batch of labels: enough for the processor's peak.
+constexpr int64_t kMaxLanes = 256;
 
-// log Pr of tokens[i] under the decoder's hidden state places[i] of `hidden` [n, d]. `places` is ascending, may repeat.
-std::vector<float> logProbsOf(Executor& model, const at::Tensor& hidden, const std::vector<int64_t>& places,
-                              const std::vector<int64_t>& tokens) {
+// log Pr of each pick's token; `picks` are in the order of their rows of `hidden` [n, d].
+std::vector<float> logProbsOf(Executor& model, const at::Tensor& hidden, const std::vector<Pick>& picks) {
+  std::vector<float> all = model.logProbs(hidden, picks);
+  if (!all.empty() || picks.empty()) return all;
   const int64_t vocabSize = model.config().vocabSize, part = std::max<int64_t>(1, kMaxLogits / vocabSize);
-  std::vector<float> all;
-  all.reserve(places.size());
   for (int64_t from = 0; from < hidden.size(0); from += part) {
     const int64_t rows = std::min(part, hidden.size(0) - from);
     std::vector<int64_t> flat;  // in this part's logits, [rows * V]
-    for (size_t i = all.size(); i < places.size() && places[i] < from + rows; ++i)
-      flat.push_back((places[i] - from) * vocabSize + tokens[i]);
+    for (size_t i = all.size(); i < picks.size() && picks[i].row < from + rows; ++i)
+      flat.push_back((picks[i].row - from) * vocabSize + picks[i].token);
     const RawScores raw = rawScores(model.logits(hidden.narrow(0, from, rows)).to(at::kFloat));
     const std::vector<float> picked = logProbsAt(raw, flat);
     all.insert(all.end(), picked.begin(), picked.end());
@@ -55,15 +57,17 @@ void scoreBatch(Executor& model, const PromptedRows& rows, const TokenRows& targ
   const at::Tensor ids = shiftedRight(targets, batch, longest, model.config()).to(model.device());
   const at::Tensor hidden = model.decode(ids, encoded, pass);  // [B, T, d]
 
-  std::vector<int64_t> real, tokens;  // the target's positions in [B * T], and its tokens, row after row
+  std::vector<int64_t> real;  // the target's positions in [B * T], row after row
+  std::vector<Pick> picks;
   for (int64_t b = 0; b < std::ssize(batch); ++b) {
     const std::span<const int32_t> target = targets.row(batch[b]);
-    tokens.insert(tokens.end(), target.begin(), target.end());
-    for (int64_t t = 0; t < std::ssize(target); ++t) real.push_back(b * longest + t);
+    for (int64_t t = 0; t < std::ssize(target); ++t) {
+      picks.push_back({std::ssize(real), target[t]});
+      real.push_back(b * longest + t);
+    }
   }
   const at::Tensor unpadded = hidden.reshape({-1, hidden.size(2)}).index_select(0, indexTensor(real, hidden.device()));
-  std::iota(real.begin(), real.end(), 0);
-  const std::vector<float> logProbs = logProbsOf(model, unpadded, real, tokens);
+  const std::vector<float> logProbs = logProbsOf(model, unpadded, picks);
   auto next = logProbs.begin();
   for (const int64_t row : batch) {
     answers[row].assign(next, next + targets.length(row));
@@ -71,113 +75,176 @@ void scoreBatch(Executor& model, const PromptedRows& rows, const TokenRows& targ
   }
 }
 
-// One label for one row; `place` is where the decoding batch holds it.
-struct Pair {
-  int64_t row;
-  int64_t label;
-  int64_t place;
+// From level to level of a tree of labels, for some rows. A lane is a prefix that goes on, of a row; a row's lanes lie
+// side by side.
+class LabelWalk {
+ public:
+  LabelWalk(Executor& model, DecoderCache& cache, const LabelTree& tree, int64_t rows)
+      : model_(model), cache_(cache), tree_(tree), rows_(rows), sums_(rows, 0.0) {}
+
+  // To sums [rows, `stride`], of which the tree's labels are the first columns.
+  void run(Pass& pass, float* sums, int64_t stride) {
+    for (size_t level = 0; level + 1 < tree_.levels.size(); ++level) {
+      if (level > 0) goTo(level);
+      goDown(level, pass);
+      keepEnds(level + 1, sums, stride);
+      pass.yieldPoint.pause();
+    }
+  }
+
+ private:
+  // Makes the lanes those of `level`, each of which goes on from its parent's.
+  void goTo(size_t level) {
+    const LabelTree::Level &here = tree_.levels[level], &above = tree_.levels[level - 1];
+    std::vector<int64_t> from;
+    for (int64_t row = 0; row < rows_; ++row)
+      for (const LabelTree::Node& node : here.nodes)
+        if (node.lane >= 0) from.push_back(row * above.lanes + above.nodes[node.parent].lane);
+    cache_.select(indexTensor(from, model_.device()));
+  }
+
+  // A step of the lanes of `level`; sums_ becomes that of the nodes of the next.
+  void goDown(size_t level, Pass& pass) {
+    const LabelTree::Level &here = tree_.levels[level], &below = tree_.levels[level + 1];
+    std::vector<int64_t> ids;
+    for (int64_t row = 0; row < rows_; ++row)
+      for (const LabelTree::Node& node : here.nodes)
+        if (node.lane >= 0) ids.push_back(node.token);
+    const at::Tensor hidden = model_.step(indexTensor(ids, model_.device()), cache_, pass);
+    std::vector<Pick> picks;
+    std::vector<double> sums;
+    for (int64_t row = 0; row < rows_; ++row)
+      for (const LabelTree::Node& node : below.nodes) {
+        picks.push_back({row * here.lanes + here.nodes[node.parent].lane, node.token});
+        sums.push_back(sums_[row * std::ssize(here.nodes) + node.parent]);
+      }
+    const std::vector<float> logProbs = logProbsOf(model_, hidden, picks);
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] += logProbs[i];
+    sums_ = std::move(sums);
+  }
+
+  void keepEnds(size_t level, float* sums, int64_t stride) const {
+    for (size_t label = 0; label < tree_.ends.size(); ++label) {
+      const auto [ofLevel, node] = tree_.ends[label];
+      if (ofLevel != static_cast<int64_t>(level)) continue;
+      for (int64_t row = 0; row < rows_; ++row)
+        sums[row * stride + label] = static_cast<float>(sums_[row * std::ssize(tree_.levels[level].nodes) + node]);
+    }
+  }
+
+  Executor& model_;
+  DecoderCache& cache_;
+  const LabelTree& tree_;
+  const int64_t rows_;
+  std::vector<double> sums_;  // [rows, nodes of a level]: log Pr(prefix)
 };
 
-// Keeps the pairs whose label has a token at `position`.
-void dropEnded(std::vector<Pair>& pairs, const TokenRows& labels, int64_t position) {
-  std::erase_if(pairs, [&](const Pair& pair) { return labels.length(pair.label) <= position; });
-}
-
-// Makes place i of the decoding batch that of pairs[i].
-void gatherPairs(std::vector<Pair>& pairs, DecoderCache& cache, at::Device device) {
-  std::vector<int64_t> from;
-  for (Pair& pair : pairs) {
-    from.push_back(pair.place);
-    pair.place = std::ssize(from) - 1;
-  }
-  cache.select(indexTensor(from, device));
-}
-
-// Adds log Pr(label) of labels first .. first + count for every encoded row to sums (double [rows, all labels]). One
-// decoding step a label token: so a row's encoder keys and values are projected once and copied for its labels, and the
-// first step, which reads the start token alone, is shared by all of them.
-void sumLabels(Executor& model, const Encoded& encoded, const TokenRows& labels, int64_t first, int64_t count,
-               double* sums, Pass& pass) {
-  const int64_t rows = encoded.hidden.size(0);
-  std::vector<Pair> pairs;  // in the order of their places
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t label = first; label < first + count; ++label) pairs.push_back({row, label, row});
-  std::unique_ptr<DecoderCache> cache = model.startCache(encoded, pass);
-  std::vector<int64_t> ids(rows, model.config().decoderStartTokenId);
-  for (int64_t t = 0;; ++t) {
-    const at::Tensor hidden = model.step(indexTensor(ids, model.device()), *cache, pass);
-    std::vector<int64_t> places, tokens;
-    for (const Pair& pair : pairs) {
-      places.push_back(pair.place);
-      tokens.push_back(labels.row(pair.label)[t]);
-    }
-    const std::vector<float> logProbs = logProbsOf(model, hidden, places, tokens);
-    for (size_t i = 0; i < pairs.size(); ++i) sums[pairs[i].row * labels.size() + pairs[i].label] += logProbs[i];
-
-    dropEnded(pairs, labels, t + 1);
-    if (pairs.empty()) return;
-    if (t == 0 || worthShrinking(std::ssize(pairs), std::ssize(ids))) {
-      gatherPairs(pairs, *cache, model.device());
-      ids.resize(pairs.size());
-    }
-    for (const Pair& pair : pairs) ids[pair.place] = labels.row(pair.label)[t];
-    pass.yieldPoint.pause();
-  }
-}
-
-// sums: double [rows of the batch, labels]. The decoding batch (rows x labels) is kept within kMaxBatchPositions
-// encoder positions: fewer rows at a time, and fewer labels only where one row's are too many.
-void classifyBatch(Executor& model, const Encoded& encoded, const TokenRows& labels, double* sums, Pass& pass) {
-  const int64_t rows = encoded.hidden.size(0), room = std::max<int64_t>(1, kMaxBatchPositions / encoded.hidden.size(1));
-  const int64_t labelsEach = std::min(room, labels.size());
-  const int64_t rowsEach = std::clamp<int64_t>(room / labels.size(), 1, rows);
-  for (int64_t row = 0; row < rows; row += rowsEach) {
-    const int64_t some = std::min(rowsEach, rows - row);
-    const Encoded part{encoded.hidden.narrow(0, row, some), encoded.mask.narrow(0, row, some)};
-    for (int64_t first = 0; first < labels.size(); first += labelsEach)
-      sumLabels(model, part, labels, first, std::min(labelsEach, labels.size() - first), sums + row * labels.size(),
-                pass);
-  }
-}
-
-std::vector<int64_t> allRows(const PromptedRows& rows) {
+std::vector<std::vector<int64_t>> batchesOf(const PromptedRows& rows, int64_t size) {
   std::vector<int64_t> all(rows.inputs.size());
   std::iota(all.begin(), all.end(), 0);
-  return all;
+  auto batches = batchesByLength(rows, std::move(all), size);
+  std::reverse(batches.begin(), batches.end());
+  return batches;
+}
+
+std::vector<int64_t> takeLast(std::vector<std::vector<int64_t>>& batches) {
+  std::vector<int64_t> last = std::move(batches.back());
+  batches.pop_back();
+  return last;
 }
 
 }  // namespace
 
-std::vector<std::vector<float>> score(Executor& model, const PromptedRows& rows, const TokenRows& targets,
-                                      YieldPoint& yieldPoint, int64_t maxBatch) {
+Scoring::Scoring(Executor& model, PromptedRows rows, TokenRows targets, int64_t rowsAStep)
+    : answers(rows.inputs.size()), model_(model), rows_(std::move(rows)), targets_(std::move(targets)) {
+  checkRows(rows_, model.config());
+  checkTargets(targets_, model.config(), "target");
+  batches_ = batchesOf(rows_, rowsAStep);
+}
+
+bool Scoring::step(YieldPoint& yieldPoint) {
+  if (batches_.empty()) return false;
   const at::NoGradGuard noGrad;
-  checkRows(rows, model.config());
-  checkTargets(targets, model.config(), "target");
-  std::vector<std::vector<float>> answers(rows.inputs.size());
   Pass pass{yieldPoint};
-  for (const std::vector<int64_t>& batch : batchesByLength(rows, allRows(rows), maxBatch)) {
-    scoreBatch(model, rows, targets, batch, pass, answers);
-    yieldPoint.pause();
+  scoreBatch(model_, rows_, targets_, takeLast(batches_), pass, answers);
+  return !batches_.empty();
+}
+
+Classifying::Classifying(Executor& model, PromptedRows rows, TokenRows labels, int64_t rowsAStep)
+    : model_(model), rows_(std::move(rows)), labels_(std::move(labels)) {
+  checkRows(rows_, model.config());
+  checkTargets(labels_, model.config(), "label");
+  answers = at::zeros({rows_.inputs.size(), labels_.size()}, at::kFloat);
+  if (labels_.size() > 0) batches_ = batchesOf(rows_, rowsAStep);
+}
+
+bool Classifying::step(YieldPoint& yieldPoint) {
+  const at::NoGradGuard noGrad;
+  Pass pass{yieldPoint};
+  if (batch_) {
+    classifySome(pass);
+  } else if (!batches_.empty()) {
+    std::vector<int64_t> rows = takeLast(batches_);
+    batch_ = std::make_unique<Batch>(Batch{rows, encodeRows(model_, rows_, rows, pass)});
+    growTrees();
   }
-  return answers;
+  return batch_ || !batches_.empty();
+}
+
+// Where each lane has keys and values of the encoder's output of its own, these are what takes the memory.
+int64_t Classifying::lanesAtMost() const {
+  return sharesRows_ ? kMaxLanes : std::max<int64_t>(1, kMaxBatchPositions / batch_->encoded.hidden.size(1));
+}
+
+void Classifying::growTrees() {
+  trees_.clear();
+  const auto start = static_cast<int32_t>(model_.config().decoderStartTokenId);
+  for (int64_t first = 0; first < labels_.size(); first += lanesAtMost())
+    trees_.emplace_back(labels_, first, std::min(lanesAtMost(), labels_.size() - first), start);
+}
+
+// Of the next rows of the batch: as many as may be decoded together.
+std::unique_ptr<DecoderCache> Classifying::startCache(int64_t& rows, Pass& pass) {
+  const Encoded& all = batch_->encoded;
+  int64_t widest = 1;
+  for (const LabelTree& tree : trees_) widest = std::max(widest, tree.widest());
+  rows = std::clamp<int64_t>(lanesAtMost() / widest, 1, all.hidden.size(0) - batch_->done);
+  return model_.startCache({all.hidden.narrow(0, batch_->done, rows), all.mask.narrow(0, batch_->done, rows)}, pass);
+}
+
+void Classifying::classifySome(Pass& pass) {
+  int64_t rows = 0, first = 0;
+  std::unique_ptr<DecoderCache> cache = startCache(rows, pass);
+  if (sharesRows_ && !cache->takesMore()) {
+    sharesRows_ = false;
+    growTrees();
+    cache = startCache(rows, pass);
+  }
+  std::vector<float> sums(rows * labels_.size());
+  for (const LabelTree& tree : trees_) {
+    if (first > 0) cache = startCache(rows, pass);
+    LabelWalk(model_, *cache, tree, rows).run(pass, sums.data() + first, labels_.size());
+    first += std::ssize(tree.ends);
+  }
+  for (int64_t i = 0; i < rows; ++i)
+    std::copy_n(sums.data() + i * labels_.size(), labels_.size(),
+                answers.mutable_data_ptr<float>() + batch_->rows[batch_->done + i] * labels_.size());
+  batch_->done += rows;
+  if (batch_->done == std::ssize(batch_->rows)) batch_.reset();
+}
+
+std::vector<std::vector<float>> score(Executor& model, const PromptedRows& rows, const TokenRows& targets,
+                                      YieldPoint& yieldPoint, int64_t rowsAStep) {
+  Scoring scoring(model, rows, targets, rowsAStep);
+  while (scoring.step(yieldPoint)) yieldPoint.pause();
+  return std::move(scoring.answers);
 }
 
 at::Tensor classify(Executor& model, const PromptedRows& rows, const TokenRows& labels, YieldPoint& yieldPoint,
-                    int64_t maxBatch) {
-  const at::NoGradGuard noGrad;
-  checkRows(rows, model.config());
-  checkTargets(labels, model.config(), "label");
-  at::Tensor answers = at::zeros({rows.inputs.size(), labels.size()}, at::kFloat);
-  if (labels.size() == 0) return answers;
-  Pass pass{yieldPoint};
-  for (const std::vector<int64_t>& batch : batchesByLength(rows, allRows(rows), maxBatch)) {
-    std::vector<double> sums(batch.size() * labels.size(), 0.0);
-    classifyBatch(model, encodeRows(model, rows, batch, pass), labels, sums.data(), pass);
-    for (size_t b = 0; b < batch.size(); ++b)
-      std::copy_n(sums.data() + b * labels.size(), labels.size(),
-                  answers.mutable_data_ptr<float>() + batch[b] * labels.size());
-  }
-  return answers;
+                    int64_t rowsAStep) {
+  Classifying classifying(model, rows, labels, rowsAStep);
+  while (classifying.step(yieldPoint)) yieldPoint.pause();
+  return classifying.answers;
 }
 
 }  // namespace softprompt

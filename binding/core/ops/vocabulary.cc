@@ -23,12 +23,17 @@ SOFTPROMPT_INLINE float highestOf(const float* row, int64_t size) {
   return highest;
 }
 
-SOFTPROMPT_CLONES float logSumExpOf(const float* row, int64_t size) {
+SOFTPROMPT_INLINE LogSum partOf(const float* row, int64_t size) {
   const float highest = highestOf(row, size);
   float sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < size; ++i) sum += simd::exp(row[i] - highest);
-  return highest + std::log(sum);
+  return {highest, sum};
+}
+
+SOFTPROMPT_CLONES float logSumExpOf(const float* row, int64_t size) {
+  const LogSum all = partOf(row, size);
+  return all.highest + std::log(all.sum);
 }
 
 // Keeps `best` sorted, the best first.
@@ -54,6 +59,19 @@ SOFTPROMPT_CLONES void bestOf(const float* row, int64_t size, size_t count, std:
 }
 
 }  // namespace
+
+SOFTPROMPT_CLONES LogSum logSumOf(const float* part, int64_t size) {
+  return partOf(part, size);
+}
+
+float logOf(std::span<const LogSum> parts) {
+  LogSum all = parts[0];
+  for (const LogSum& part : parts.subspan(1)) {
+    const float highest = std::max(all.highest, part.highest);
+    all = {highest, all.sum * std::exp(all.highest - highest) + part.sum * std::exp(part.highest - highest)};
+  }
+  return all.highest + std::log(all.sum);
+}
 
 at::Tensor logSumExp(const at::Tensor& logits) {
   if (!logits.is_cpu()) return at::logsumexp(logits, 1);

@@ -167,6 +167,7 @@ void ComputeThread::admitRequests() {
   while (!requests_.empty()) {
     auto leader = std::move(requests_.front());
     requests_.pop_front();
+    if (joinRunning(leader)) continue;
     if (leader->isLong() && underWay >= kMaxLong) {
       left.push_back(std::move(leader));
       continue;
@@ -175,6 +176,17 @@ void ComputeThread::admitRequests() {
     running_.push_back(gather(std::move(leader)));
   }
   requests_.swap(left);
+}
+
+// With mutex_ locked.
+bool ComputeThread::joinRunning(const std::shared_ptr<Task>& request) {
+  if (request->cancelled()) return false;
+  for (Group& group : running_) {
+    if (!group.leader->absorb(request)) continue;
+    group.members.push_back(request);
+    return true;
+  }
+  return false;
 }
 
 // With mutex_ locked.

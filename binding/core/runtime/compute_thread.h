@@ -40,7 +40,7 @@ class Task {
   // The rest is asked of requests.
   // Whether it takes more than one step, and keeps memory in between: only a few of those are begun at a time.
   virtual bool isLong() const { return false; }
-  // Before the first step, for each one that waits behind it: true where its steps do both.
+  // Before a step, the first or a later one, for each one that waits: true where its steps do both from then on.
   virtual bool absorb(const std::shared_ptr<Task>& other) { return false; }
   // After each step, of every one that shares it: whether its own part is done before the rest.
   virtual bool isDone() const { return false; }
@@ -111,6 +111,7 @@ class ComputeThread final : private YieldPoint {
   void goOn(Group group);
   bool stepOnce(Group& group, std::exception_ptr& failure);
   void admitRequests();
+  bool joinRunning(const std::shared_ptr<Task>& request);
   Group gather(std::shared_ptr<Task> leader);
   void serveRequests();
   void settleCancelled();

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "core/runtime/yield_point.h"
@@ -36,6 +37,12 @@ struct Encoded {
   at::Tensor mask;    // [B, S] bool, true = a real position
 };
 
+// A token after row `row` of the decoder's hidden states.
+struct Pick {
+  int64_t row;
+  int64_t token;
+};
+
 // Keys and values of one decoding batch. Rows can be dropped or reordered between steps.
 class DecoderCache {
  public:
@@ -43,6 +50,10 @@ class DecoderCache {
   virtual void select(const at::Tensor& rows) = 0;  // int64 [B']: row i of the new batch was rows[i] of the old one
   // As select, of as many rows, where row i and row rows[i] have the same encoder output: beams of one query.
   virtual void reorder(const at::Tensor& rows) { select(rows); }
+  // Whether rows may be at different positions, so that others can join; select then copies nothing either.
+  virtual bool takesMore() const { return false; }
+  // The rows of `fresh`, which the same executor started and nothing was decoded with, come behind these.
+  virtual void append(DecoderCache& fresh) { throw std::logic_error("this cache takes no more rows"); }
 };
 
 class Executor {
@@ -60,6 +71,10 @@ class Executor {
   virtual at::Tensor decode(const at::Tensor& ids, const Encoded& encoded, Pass& pass) = 0;
   // [..., d] -> [..., V], head and scale applied; dtype() or float32
   virtual at::Tensor logits(const at::Tensor& decoderHidden) = 0;
+  // log Pr of each picked token, from float32 logits that are never kept; nothing: logits() is as quick.
+  virtual std::vector<float> logProbs(const at::Tensor& decoderHidden, const std::vector<Pick>& picks) { return {}; }
+  // Whether encode, decode and logits can be differentiated.
+  virtual bool isDifferentiable() const { return true; }
 
   virtual std::unique_ptr<DecoderCache> startCache(const Encoded& encoded, Pass& pass) = 0;
   virtual at::Tensor step(const at::Tensor& ids, DecoderCache& cache,

@@ -13,6 +13,7 @@
 #include "core/t5/fast_step.h"
 #include "core/t5/packing.h"
 #include "core/t5/plain_executor.h"
+#include "core/t5/position_biases.h"
 
 namespace softprompt {
 namespace {
@@ -50,21 +51,14 @@ bool wantsGradient(const at::Tensor& input) {
 
 constexpr int64_t kFewRows = 128;
 
-at::Tensor embeddingOf(const torch::jit::Module& module) {
-  return module.attr("shared").toModule().attr("weight").toTensor();
-}
-
-at::Tensor headOf(const torch::jit::Module& module) {
-  return module.hasattr("lm_head") ? module.attr("lm_head").toModule().attr("weight").toTensor() : embeddingOf(module);
-}
-
 class FastExecutor final : public Executor {
  public:
   FastExecutor(const T5Config& config, torch::jit::Module module)
       : model_{config, fuseWeights(config, module), FastLayers(config)},
         encoderBlocks_(module.attr("encoder").toModule().attr("block").toModule()),
         decoderBlocks_(module.attr("decoder").toModule().attr("block").toModule()),
-        step_(model_, embeddingOf(module), headOf(module), [this](int64_t positions) { return stepBiases(positions); }),
+        step_(config, stepWeightsOf(model_.weights, module),
+              [this](int64_t positions) { return stepBiases(model_.config, decoderBlocks_, positions); }),
         plain_(makePlainExecutor(config, std::move(module))) {}
 
   const T5Config& config() const override { return model_.config; }
@@ -80,12 +74,16 @@ class FastExecutor final : public Executor {
     return step_.logits(decoderHidden);
   }
 
+  std::vector<float> logProbs(const at::Tensor& decoderHidden, const std::vector<Pick>& picks) override {
+    const at::NoGradGuard noGrad;
+    return step_.logProbs(decoderHidden, picks);
+  }
+
   std::unique_ptr<DecoderCache> startCache(const Encoded& encoded, Pass& pass) override {
     const at::NoGradGuard noGrad;
     const auto packing = packingOf(encoded.mask);
     if (!packing) return plain_->startCache(encoded, pass);
-    const at::Tensor packed = withoutPadding(encoded.hidden, *packing).narrow(0, 0, packing->tokens);
-    return step_.start(packed, *packing, pass.yieldPoint);
+    return step_.start(encoded.hidden, *packing, pass.yieldPoint);
   }
 
   at::Tensor step(const at::Tensor& ids, DecoderCache& cache, Pass& pass) override {
@@ -149,30 +147,11 @@ class FastExecutor final : public Executor {
 
   // The module's own bias methods: [1, H, S, S], one for all blocks or one for each.
   std::vector<at::Tensor> encoderBiases(int64_t positions) {
-    return biases(encoderBlocks_, model_.config.numLayers, "relative_position_bias", {positions, positions, 0});
+    return positionBiases(model_.config, encoderBlocks_, model_.config.numLayers, "relative_position_bias",
+                          {positions, positions, 0});
   }
   std::vector<at::Tensor> decoderBiases(int64_t positions) {
-    return biases(decoderBlocks_, model_.config.numDecoderLayers, "bias", {positions, 0});
-  }
-
-  std::vector<at::Tensor> stepBiases(int64_t positions) {
-    std::vector<at::Tensor> rows =
-        biases(decoderBlocks_, model_.config.numDecoderLayers, "bias", {int64_t{1}, positions - 1});
-    for (at::Tensor& row : rows) row = row.contiguous();
-    return rows;
-  }
-
-  std::vector<at::Tensor> biases(const torch::jit::Module& blocks, int64_t count, const std::string& method,
-                                 const std::vector<c10::IValue>& arguments) const {
-    const at::NoGradGuard noGrad;
-    std::vector<at::Tensor> out;
-    for (int64_t i = 0; i < count; ++i) {
-      const bool hasOwn = i == 0 || model_.config.biasInEveryBlock;
-      out.push_back(
-          hasOwn ? blocks.attr(std::to_string(i)).toModule().get_method(method)(arguments).toTensor().to(at::kFloat)
-                 : out.back());
-    }
-    return out;
+    return positionBiases(model_.config, decoderBlocks_, model_.config.numDecoderLayers, "bias", {positions, 0});
   }
 
   FastModel model_;

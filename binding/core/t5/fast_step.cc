@@ -5,18 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "core/ops/vocabulary.h"
 #include "core/t5/step_layers.h"
 
 namespace softprompt {
 namespace {
 
 constexpr int64_t kTokens = 64;          // of the encoder's output that are projected together
+constexpr int64_t kWords = 512;          // whose logits are made together, for
+constexpr int64_t kLogitRows = 128;      // so many rows
 constexpr int64_t kFirstPositions = 64;  // of the biases that are kept; doubled when more are needed
-
-bool isFloat(const at::Tensor& tensor) {
-  return tensor.scalar_type() == at::kFloat;
-}
 
 std::vector<int64_t> lengthsOf(const Packing& packing) {
   std::vector<int64_t> lengths(packing.order.numel());
@@ -42,16 +42,16 @@ std::vector<Place> placesOf(const Packing& packing) {
 
 }  // namespace
 
-FastStep::FastStep(const FastModel& model, at::Tensor embedding, at::Tensor head, BiasesOf biasesOf)
-    : model_(model), embedding_(std::move(embedding)), head_(std::move(head)), biasesOf_(std::move(biasesOf)) {}
+FastStep::FastStep(const T5Config& config, StepWeights weights, BiasesOf biasesOf)
+    : config_(config), weights_(std::move(weights)), biasesOf_(std::move(biasesOf)) {}
 
-std::unique_ptr<StepCache> FastStep::start(const at::Tensor& encoded, const Packing& packing, YieldPoint& yieldPoint) {
-  const auto layers = static_cast<int64_t>(model_.weights.decoder.size());
-  auto cache = std::make_unique<StepCache>(layers, model_.layers.shape(), head_.scalar_type(), lengthsOf(packing));
+std::unique_ptr<StepCache> FastStep::start(const at::Tensor& hidden, const Packing& packing, YieldPoint& yieldPoint) {
+  const auto layers = static_cast<int64_t>(weights_.blocks.size());
+  const at::Tensor encoded = hidden.flatten(0, 1).index_select(0, packing.places.narrow(0, 0, packing.tokens));
+  auto cache = std::make_unique<StepCache>(layers, heads(), weights_.embedding.scalar_type(), lengthsOf(packing));
   for (int64_t layer = 0; layer < layers; ++layer) {
     yieldPoint.pause();
-    isFloat(head_) ? project<float>(encoded, packing, layer, *cache)
-                   : project<uint16_t>(encoded, packing, layer, *cache);
+    isFloat() ? project<float>(encoded, packing, layer, *cache) : project<uint16_t>(encoded, packing, layer, *cache);
   }
   return cache;
 }
@@ -59,16 +59,16 @@ std::unique_ptr<StepCache> FastStep::start(const at::Tensor& encoded, const Pack
 // Some tokens at a time, so that their keys and values are still in the processor's cache when they are placed.
 template <class T>
 void FastStep::project(const at::Tensor& encoded, const Packing& packing, int64_t layer, StepCache& cache) {
-  const HeadShape heads = model_.layers.shape();
+  const HeadShape heads = this->heads();
   const int64_t inner = heads.inner(), width = 2 * inner, depth = encoded.size(1);
   const T* x = bitsOf<T>(encoded);
-  const T* weight = bitsOf<T>(model_.weights.crossKeysValues) + layer * width * depth;
   const std::vector<Place> places = placesOf(packing);
   team().divide(encoded.size(0), kTokens, [&](int64_t from, int64_t to) {
     for (; from < to; from += kTokens) {
       const int64_t tokens = std::min(kTokens, to - from);
       float* keysValues = room(tokens * width);
-      multiply(Product<T>{x + from * depth, tokens, weight, width, depth, keysValues, width});
+      StepInput<T>(x + from * depth, tokens, weights_.crossKeysValues)
+          .multiply(layer * width, width, {keysValues, width});
       for (int64_t token = 0; token < tokens; ++token) {
         const auto [row, position] = places[from + token];
         for (int64_t head = 0; head < heads.heads; ++head) {
@@ -82,41 +82,73 @@ void FastStep::project(const at::Tensor& encoded, const Packing& packing, int64_
 }
 
 at::Tensor FastStep::step(const at::Tensor& ids, StepCache& cache, YieldPoint& yieldPoint) {
-  const at::Tensor hidden = embedding_.index_select(0, ids).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-  return isFloat(head_) ? stepAs<float>(hidden, cache, yieldPoint) : stepAs<uint16_t>(hidden, cache, yieldPoint);
+  const at::Tensor hidden =
+      weights_.embedding.index_select(0, ids).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  return isFloat() ? stepAs<float>(hidden, cache, yieldPoint) : stepAs<uint16_t>(hidden, cache, yieldPoint);
 }
 
 template <class T>
 at::Tensor FastStep::stepAs(at::Tensor hidden, StepCache& cache, YieldPoint& yieldPoint) {
   cache.advance();
-  const std::vector<at::Tensor> biases = biasesFor(cache.length());
-  StepLayers<T> layers(model_, team(), cache, hidden);
-  for (size_t i = 0; i < model_.weights.decoder.size(); ++i) {
+  const std::vector<at::Tensor> biases = biasesFor(cache.longest());
+  StepLayers<T> layers(config_, weights_, team(), cache, hidden);
+  for (size_t i = 0; i < weights_.blocks.size(); ++i) {
     yieldPoint.pause();  // may decode another batch with the same team: nothing of it runs on now
-    const at::Tensor& bias = biases[i];
-    const int64_t known = bias.size(3);
-    const float* rows = bias.const_data_ptr<float>() + known - cache.length();
-    layers.run(static_cast<int64_t>(i), {rows, known});
+    layers.run(static_cast<int64_t>(i), {biases[i].const_data_ptr<float>(), biases[i].size(3)});
   }
-  at::Tensor out = at::empty(hidden.sizes(), head_.options());
+  at::Tensor out = at::empty(hidden.sizes(), weights_.embedding.options());
   layers.finish(mutableBitsOf<T>(out));
   return out;
 }
 
+at::Tensor FastStep::scaled(const at::Tensor& hidden) const {
+  const double scale = config_.scaleDecoderOutputs ? std::pow(static_cast<double>(config_.dModel), -0.5) : 1;
+  return (scale == 1 ? hidden : hidden.mul(scale)).contiguous();
+}
+
 at::Tensor FastStep::logits(const at::Tensor& hidden) {
-  const T5Config& config = model_.config;
-  const at::Tensor scaled =
-      config.scaleDecoderOutputs ? hidden.mul(std::pow(static_cast<double>(config.dModel), -0.5)) : hidden;
-  return isFloat(head_) ? logitsAs<float>(scaled.contiguous()) : logitsAs<uint16_t>(scaled.contiguous());
+  return isFloat() ? logitsAs<float>(scaled(hidden)) : logitsAs<uint16_t>(scaled(hidden));
 }
 
 template <class T>
 at::Tensor FastStep::logitsAs(const at::Tensor& hidden) {
-  at::Tensor out = at::empty({hidden.size(0), head_.size(0)}, at::TensorOptions(at::kFloat));
-  const Product<T> product{bitsOf<T>(hidden), hidden.size(0), bitsOf<T>(head_),
-                           head_.size(0),     hidden.size(1), out.mutable_data_ptr<float>(),
-                           head_.size(0)};
-  multiplyBy(team(), product);
+  const int64_t words = weights_.head.columns;
+  at::Tensor out = at::empty({hidden.size(0), words}, at::TensorOptions(at::kFloat));
+  StepInput<T>(bitsOf<T>(hidden), hidden.size(0), weights_.head)
+      .multiplyBy(team(), {out.mutable_data_ptr<float>(), words});
+  return out;
+}
+
+std::vector<float> FastStep::logProbs(const at::Tensor& hidden, const std::vector<Pick>& picks) {
+  return isFloat() ? logProbsAs<float>(scaled(hidden), picks) : logProbsAs<uint16_t>(scaled(hidden), picks);
+}
+
+// The vocabulary in parts whose logits stay in the processor's cache; `picks` are in the order of their rows.
+template <class T>
+std::vector<float> FastStep::logProbsAs(const at::Tensor& hidden, const std::vector<Pick>& picks) {
+  const int64_t depth = hidden.size(1), words = weights_.head.columns;
+  const int64_t parts = (words + kWords - 1) / kWords;
+  std::vector<float> out(picks.size());
+  std::vector<LogSum> sums(std::min(kLogitRows, hidden.size(0)) * parts);
+  size_t pick = 0;
+  for (int64_t row = 0; row < hidden.size(0); row += kLogitRows) {
+    const int64_t rows = std::min(kLogitRows, hidden.size(0) - row);
+    const StepInput<T> input(bitsOf<T>(hidden) + row * depth, rows, weights_.head);
+    team().divide(parts, 1, [&](int64_t part, int64_t last) {
+      for (; part < last; ++part) {
+        const int64_t from = part * kWords, count = std::min(kWords, words - from);
+        float* logits = room(rows * count);
+        input.multiply(from, count, {logits, count});
+        for (int64_t i = 0; i < rows; ++i) sums[i * parts + part] = logSumOf(logits + i * count, count);
+      }
+    });
+    int64_t known = -1;
+    for (float sum = 0; pick < picks.size() && picks[pick].row < row + rows; ++pick) {
+      const int64_t here = picks[pick].row - row;
+      if (std::exchange(known, here) != here) sum = logOf({sums.data() + here * parts, static_cast<size_t>(parts)});
+      out[pick] = input.at(here, picks[pick].token) - sum;
+    }
+  }
   return out;
 }
 

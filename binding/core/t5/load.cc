@@ -12,6 +12,7 @@
 #include "core/t5/fast_executor.h"
 #include "core/t5/foreign_executor.h"
 #include "core/t5/fused_weights.h"
+#include "core/t5/int8_executor.h"
 #include "core/t5/plain_executor.h"
 #include "core/t5/weights.h"
 
@@ -19,6 +20,7 @@ namespace softprompt {
 namespace {
 
 constexpr uint64_t kLongestConfig = 4 << 20;
+constexpr const char* kInt8 = "int8";
 
 struct Checkpoint {
   std::string configJson;
@@ -36,19 +38,30 @@ Checkpoint openFolder(const std::string& folder) {
   return out;
 }
 
+// int8 is made of the numbers that this processor decodes by otherwise.
 WeightOptions weightOptions(const LoadOptions& options) {
+  const bool isInt8 = options.dtype == kInt8;
   WeightOptions out;
-  out.device = resolveDevice(options.device);
-  out.dtype = resolveDtype(options.dtype, out.device);
+  out.device = resolveDevice(isInt8 && options.device == "auto" ? "cpu" : options.device);
+  if (isInt8 && !out.device.is_cpu())
+    throw Error("OPTION_UNSUPPORTED",
+                "dtype 'int8' is computed on the processor alone; load the model with device 'cpu', or with dtype "
+                "'bfloat16'");
+  out.dtype = resolveDtype(isInt8 ? "auto" : options.dtype, out.device);
   out.onProgress = options.onProgress;
   return out;
 }
 
-void count(LoadedModel& model) {
-  for (const auto& [name, tensor] : model.executor->parameters()) {
-    model.parameterCount += tensor.numel();
-    model.bytes += static_cast<int64_t>(tensor.nbytes());
-  }
+int64_t countOf(const NamedTensors& tensors) {
+  int64_t numbers = 0;
+  for (const auto& [name, tensor] : tensors) numbers += tensor.numel();
+  return numbers;
+}
+
+int64_t bytesOf(const NamedTensors& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
 }
 
 // SOFTPROMPT_PLAIN=1 keeps to the reference.
@@ -59,15 +72,19 @@ bool runsFast(at::Device device) {
 
 LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {
   WeightOptions how = weightOptions(options);
-  const bool isFast = runsFast(how.device);
-  if (isFast) how.sideBySide = fusedNames(checkpoint.config);
+  const bool isInt8 = options.dtype == kInt8, isFast = runsFast(how.device);
+  if (isInt8 || isFast) how.sideBySide = fusedNames(checkpoint.config);
   Weights weights = readWeights(*checkpoint.source, checkpoint.config, how, yieldPoint);
   LoadedModel model;
   model.configJson = checkpoint.configJson;
   model.fingerprint = weights.fingerprint;
-  model.executor = (isFast ? makeFastExecutor : makePlainExecutor)(checkpoint.config,
-                                                                   buildModule(checkpoint.config, weights.tensors));
-  count(model);
+  model.parameterCount = countOf(weights.tensors);
+  torch::jit::Module module = buildModule(checkpoint.config, weights.tensors);
+  weights.tensors.clear();
+  const auto make = isInt8 ? makeInt8Executor : isFast ? makeFastExecutor : makePlainExecutor;
+  model.executor = make(checkpoint.config, std::move(module));
+  model.dtype = isInt8 ? kInt8 : dtypeName(how.dtype);
+  model.bytes = bytesOf(model.executor->parameters());
   return model;
 }
 
@@ -97,6 +114,10 @@ LoadedModel loadForeign(const TorchScriptFile& file, const LoadOptions& options)
   }
   model.configJson = *configJson;
   const T5Config config = parseConfig(*configJson, options.path + "/config.json");
+  if (options.dtype == kInt8)
+    throw Error("OPTION_UNSUPPORTED", options.path +
+                                          " was not written by this version's convert, and is run by its own code: "
+                                          "dtype 'int8' needs a model's folder, or a file that convert made of it");
   const at::Device device = resolveDevice(options.device);
   const bool asItIs = options.dtype == "auto";
   model.executor = loadForeignExecutor(options.path, config, device,
@@ -104,7 +125,10 @@ LoadedModel loadForeign(const TorchScriptFile& file, const LoadOptions& options)
   Fingerprint fingerprint;
   for (const auto& [name, tensor] : model.executor->parameters()) fingerprint.add(name, tensor);
   model.fingerprint = fingerprint.hex(config);
-  count(model);
+  model.dtype = dtypeName(model.executor->dtype());
+  const NamedTensors held = model.executor->parameters();
+  model.parameterCount = countOf(held);
+  model.bytes = bytesOf(held);
   return model;
 }
 

@@ -14,13 +14,14 @@ namespace softprompt {
 struct LoadOptions {
   std::string path;             // a Hugging Face folder, or a .pt file
   std::string device = "auto";  // auto | cpu | cuda | cuda:N
-  std::string dtype = "auto";   // auto | float32 | bfloat16
+  std::string dtype = "auto";   // auto | float32 | bfloat16 | int8
   bool trust = false;           // run the code of a foreign .pt
   std::function<void(double fraction)> onProgress;
 };
 
 struct LoadedModel {
   std::unique_ptr<Executor> executor;
+  std::string dtype;        // float32 | bfloat16 | int8
   std::string configJson;   // the config file's text
   std::string fingerprint;  // sha256 hex over names, shapes, float32 values of the tensors and the config that matters
   int64_t parameterCount = 0;

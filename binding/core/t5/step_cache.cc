@@ -3,9 +3,14 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
 
 namespace softprompt {
 namespace {
+
+constexpr int64_t kSlabBlocks = 32;
 
 // The first n of sixteen.
 uint32_t firstOf(int64_t n) {
@@ -21,70 +26,102 @@ T* numbersOf(const at::Tensor& tensor) {
 
 StepCache::StepCache(int64_t layers, HeadShape heads, at::ScalarType dtype, const std::vector<int64_t>& lengths)
     : layers_(layers), heads_(heads), dtype_(dtype) {
+  const auto encoded = std::make_shared<std::vector<at::Tensor>>();
   int64_t blocks = 0;
   for (const int64_t length : lengths) {
-    lanes_.push_back({static_cast<int64_t>(rows_.size()), {}});
-    rows_.push_back({length, blocks});
-    blocks += rows_.back().blocks();
+    lanes_.push_back({{length, blocks, encoded}, {}});
+    blocks += lanes_.back().row.blocks();
   }
   for (int64_t layer = 0; layer < layers; ++layer)
-    encoded_.push_back(at::empty({blocks * heads_.heads * blockShape().numbers()}, at::TensorOptions(dtype_)));
+    encoded->push_back(at::empty({blocks * heads_.heads * blockShape().numbers()}, at::TensorOptions(dtype_)));
 }
 
 void StepCache::select(const at::Tensor& rows) {
   std::vector<Lane> chosen;
   const int64_t* from = rows.const_data_ptr<int64_t>();
-  for (int64_t i = 0; i < rows.numel(); ++i) chosen.push_back(lanes_[from[i]]);
+  for (int64_t i = 0; i < rows.numel(); ++i) {
+    chosen.push_back(lanes_[from[i]]);
+    lanes_[from[i]].ownsLast = false;  // the first one has it
+  }
   lanes_ = std::move(chosen);
+  releaseUnused();
+}
+
+void StepCache::append(DecoderCache& fresh) {
+  auto& other = dynamic_cast<StepCache&>(fresh);
+  if (!other.slabs_.empty()) throw std::logic_error("only a cache that nothing was decoded with can be appended");
+  std::move(other.lanes_.begin(), other.lanes_.end(), std::back_inserter(lanes_));
+  other.lanes_.clear();
+}
+
+int64_t StepCache::longest() const {
+  int64_t longest = 0;
+  for (const Lane& lane : lanes_) longest = std::max(longest, lane.length);
+  return longest;
 }
 
 void StepCache::advance() {
-  const int64_t position = length_++, first = position / kBlockPositions * kBlockPositions;
-  if (position == first || lanes() > pages_.back().lanes) {
-    const std::vector<int64_t> shape{layers_, lanes(), heads_.heads, blockShape().numbers()};
-    pages_.push_back({at::empty(shape, at::TensorOptions(dtype_)), lanes()});
-  }
-  const int64_t page = static_cast<int64_t>(pages_.size()) - 1;
-  for (int64_t lane = 0; lane < lanes(); ++lane) {
-    std::vector<Part>& past = lanes_[lane].past;
-    const bool goesOn = !past.empty() && past.back().page == page && past.back().place == lane;
-    if (!goesOn) past.push_back({page, lane, first, 0});
-    past.back().mask |= 1u << (position - first);
+  for (Lane& lane : lanes_) {
+    const int64_t position = lane.length++, place = position % kBlockPositions;
+    if (place == 0 || !lane.ownsLast) lane.past.push_back({takeBlock(), position - place, 0});
+    lane.ownsLast = true;
+    lane.past.back().mask |= 1u << place;
   }
 }
 
+int64_t StepCache::takeBlock() {
+  if (free_.empty()) {
+    const std::vector<int64_t> shape{layers_, kSlabBlocks, heads_.heads, blockShape().numbers()};
+    const auto first = static_cast<int64_t>(slabs_.size()) * kSlabBlocks;
+    slabs_.push_back(at::empty(shape, at::TensorOptions(dtype_)));
+    for (int64_t block = first + kSlabBlocks; block-- > first;) free_.push_back(block);
+  }
+  const int64_t block = free_.back();
+  free_.pop_back();
+  return block;
+}
+
+void StepCache::releaseUnused() {
+  std::vector<bool> isUsed(slabs_.size() * kSlabBlocks);
+  for (const Lane& lane : lanes_)
+    for (const Part& part : lane.past) isUsed[part.block] = true;
+  free_.clear();
+  for (size_t block = isUsed.size(); block-- > 0;)
+    if (!isUsed[block]) free_.push_back(static_cast<int64_t>(block));
+}
+
 template <class T>
-T* StepCache::blockIn(const Page& page, int64_t layer, int64_t place, int64_t head) const {
-  return numbersOf<T>(page.numbers) + ((layer * page.lanes + place) * heads_.heads + head) * blockShape().numbers();
+T* StepCache::block(int64_t block, int64_t layer, int64_t head) const {
+  const int64_t place = (layer * kSlabBlocks + block % kSlabBlocks) * heads_.heads + head;
+  return numbersOf<T>(slabs_[block / kSlabBlocks]) + place * blockShape().numbers();
 }
 
 template <class T>
 void StepCache::past(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const {
   parts.clear();
   for (const Part& part : lanes_[lane].past) {
-    const T* block = blockIn<T>(pages_[part.page], layer, part.place, head);
-    parts.push_back({block, block + blockShape().keys(), part.first, part.mask});
+    const T* keys = block<T>(part.block, layer, head);
+    parts.push_back({keys, keys + blockShape().keys(), part.first, part.mask});
   }
 }
 
 template <class T>
 Slot<T> StepCache::newest(int64_t layer, int64_t lane, int64_t head) const {
-  T* block = blockIn<T>(pages_.back(), layer, lane, head);
-  return {block, block + blockShape().keys(), (length_ - 1) % kBlockPositions};
+  T* keys = block<T>(lanes_[lane].past.back().block, layer, head);
+  return {keys, keys + blockShape().keys(), (lanes_[lane].length - 1) % kBlockPositions};
 }
 
 // The first one's.
 template <class T>
-Slot<T> StepCache::encodedBlocks(int64_t layer, int64_t row, int64_t head) const {
-  const Row& here = rows_[row];
-  T* keys =
-      numbersOf<T>(encoded_[layer]) + (here.firstBlock * heads_.heads + head * here.blocks()) * blockShape().numbers();
-  return {keys, keys + here.blocks() * blockShape().keys(), 0};
+Slot<T> StepCache::encodedBlocks(int64_t layer, const Row& row, int64_t head) const {
+  const int64_t place = row.firstBlock * heads_.heads + head * row.blocks();
+  T* keys = numbersOf<T>((*row.layers)[layer]) + place * blockShape().numbers();
+  return {keys, keys + row.blocks() * blockShape().keys(), 0};
 }
 
 template <class T>
-Slot<T> StepCache::encodedSlot(int64_t layer, int64_t row, int64_t head, int64_t position) const {
-  const Slot<T> first = encodedBlocks<T>(layer, row, head);
+Slot<T> StepCache::encodedSlot(int64_t layer, int64_t lane, int64_t head, int64_t position) const {
+  const Slot<T> first = encodedBlocks<T>(layer, lanes_[lane].row, head);
   const int64_t block = position / kBlockPositions;
   return {first.keys + block * blockShape().keys(), first.values + block * blockShape().values(),
           position % kBlockPositions};
@@ -92,11 +129,11 @@ Slot<T> StepCache::encodedSlot(int64_t layer, int64_t row, int64_t head, int64_t
 
 template <class T>
 void StepCache::encoded(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const {
-  const int64_t row = lanes_[lane].row, length = rows_[row].length;
+  const Row& row = lanes_[lane].row;
   auto [keys, values, place] = encodedBlocks<T>(layer, row, head);
   parts.clear();
-  for (int64_t first = 0; first < length; first += kBlockPositions) {
-    parts.push_back({keys, values, first, firstOf(length - first)});
+  for (int64_t first = 0; first < row.length; first += kBlockPositions) {
+    parts.push_back({keys, values, first, firstOf(row.length - first)});
     keys += blockShape().keys();
     values += blockShape().values();
   }

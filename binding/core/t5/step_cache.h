@@ -1,5 +1,5 @@
 // Keys and values of a decoding batch for the fast executor's steps. Nothing in it is ever copied or moved: a lane is a
-// list of where its past lies, so that beams and finished rows change lists only.
+// list of where its past lies, so that beams, finished rows and newcomers change lists only.
 //
 // Letters: L blocks of the decoder, H heads, d_kv numbers a head.
 #pragma once
@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/ops/attend.h"
@@ -29,9 +30,12 @@ class StepCache final : public DecoderCache {
   StepCache(int64_t layers, HeadShape heads, at::ScalarType dtype, const std::vector<int64_t>& lengths);
 
   void select(const at::Tensor& rows) override;
+  bool takesMore() const override { return true; }
+  void append(DecoderCache& fresh) override;
 
   int64_t lanes() const { return static_cast<int64_t>(lanes_.size()); }
-  int64_t length() const { return length_; }  // tokens decoded
+  int64_t length(int64_t lane) const { return lanes_[lane].length; }  // tokens decoded
+  int64_t longest() const;
   // One more position for every lane.
   void advance();
 
@@ -45,46 +49,47 @@ class StepCache final : public DecoderCache {
   // What a lane's head sees of the encoder's output.
   template <class T>
   void encoded(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const;
-  int64_t encodedLength(int64_t lane) const { return rows_[lanes_[lane].row].length; }
+  int64_t encodedLength(int64_t lane) const { return lanes_[lane].row.length; }
   template <class T>
-  Slot<T> encodedSlot(int64_t layer, int64_t row, int64_t head, int64_t position) const;
+  Slot<T> encodedSlot(int64_t layer, int64_t lane, int64_t head, int64_t position) const;
   BlockShape blockShape() const { return {heads_.size}; }
 
  private:
-  // Sixteen positions of all lanes that there were: [L, lanes, H, block]
-  struct Page {
-    at::Tensor numbers;
-    int64_t lanes;
+  // Where an encoder's row has its keys and values, which its lanes share: a tensor a layer, of all rows that were
+  // started together, row by row, head by head, keys and then values.
+  struct Row {
+    int64_t length;
+    int64_t firstBlock;  // of one head, in all these rows' blocks
+    std::shared_ptr<const std::vector<at::Tensor>> layers;
+
+    int64_t blocks() const { return (length + kBlockPositions - 1) / kBlockPositions; }
   };
   struct Part {
-    int64_t page, place;  // place: the lane that wrote it
+    int64_t block;
     int64_t first;
     uint32_t mask;
   };
   struct Lane {
-    int64_t row;
+    Row row;
     std::vector<Part> past;
-  };
-  struct Row {
-    int64_t length;
-    int64_t firstBlock;  // of one head, in all rows' blocks
-
-    int64_t blocks() const { return (length + kBlockPositions - 1) / kBlockPositions; }
+    int64_t length = 0;
+    bool ownsLast = false;  // it alone writes to the last part's block
   };
 
   template <class T>
-  Slot<T> encodedBlocks(int64_t layer, int64_t row, int64_t head) const;
+  Slot<T> encodedBlocks(int64_t layer, const Row& row, int64_t head) const;
   template <class T>
-  T* blockIn(const Page& page, int64_t layer, int64_t place, int64_t head) const;
+  T* block(int64_t block, int64_t layer, int64_t head) const;
+  int64_t takeBlock();
+  void releaseUnused();
 
   const int64_t layers_;
   const HeadShape heads_;
   const at::ScalarType dtype_;
-  std::vector<Row> rows_;
-  std::vector<at::Tensor> encoded_;  // a layer: row by row, head by head, keys and then values
   std::vector<Lane> lanes_;
-  std::vector<Page> pages_;
-  int64_t length_ = 0;
+  // Blocks of sixteen positions, some a slab: [L, blocks, H, numbers of a block]
+  std::vector<at::Tensor> slabs_;
+  std::vector<int64_t> free_;
 };
 
 }  // namespace softprompt

@@ -11,17 +11,7 @@
 namespace softprompt {
 namespace {
 
-constexpr int64_t kPieces = 6;         // of a product for each member: who was late does fewer
-constexpr int64_t kLeastBytes = 8192;  // of weights in a piece
-constexpr int64_t kColumns = 16;       // a piece's columns are a multiple
 constexpr int64_t kHeadsAPiece = 4;
-
-// How many of `columns`, each `bytes` of weights, a member takes at a time.
-int64_t columnsAPiece(const Team& team, int64_t columns, int64_t bytes) {
-  if (team.members() == 1) return columns;
-  const int64_t wanted = std::max(columns / (kPieces * team.members()), kLeastBytes / bytes);
-  return (wanted + kColumns - 1) / kColumns * kColumns;
-}
 
 template <class T>
 std::vector<PastPart<T>>& partsRoom() {
@@ -38,55 +28,45 @@ float* room(int64_t numbers) {
 }
 
 template <class T>
-void multiplyBy(Team& team, const Product<T>& product) {
-  const int64_t piece = columnsAPiece(team, product.columns, product.depth * static_cast<int64_t>(sizeof(T)));
-  team.divide(product.columns, piece, [&](int64_t from, int64_t to) {
-    Product<T> part = product;
-    part.weight += from * product.depth;
-    part.columns = to - from;
-    part.y += from;
-    multiply(part);
-  });
-}
-
-template <class T>
-StepLayers<T>::StepLayers(const FastModel& model, Team& team, StepCache& cache, const at::Tensor& hidden)
-    : model_(model),
+StepLayers<T>::StepLayers(const T5Config& config, const StepWeights& weights, Team& team, StepCache& cache,
+                          const at::Tensor& hidden)
+    : config_(config),
+      weights_(weights),
       team_(team),
       cache_(cache),
-      heads_(model.layers.shape()),
+      heads_{config.numHeads, config.dKv},
       lanes_(hidden.size(0)),
       hidden_(hidden.mutable_data_ptr<float>()),
-      normed_(std::make_unique_for_overwrite<T[]>(lanes_ * model.config.dModel)),
+      normed_(std::make_unique_for_overwrite<T[]>(lanes_ * config.dModel)),
       queries_(std::make_unique_for_overwrite<float[]>(lanes_ * 3 * heads_.inner())),
-      inner_(std::make_unique_for_overwrite<T[]>(lanes_ * std::max(heads_.inner(), model.config.dFf))) {}
+      inner_(std::make_unique_for_overwrite<T[]>(lanes_ * std::max(heads_.inner(), config.dFf))) {}
 
 template <class T>
 void StepLayers<T>::run(int64_t layer, BiasRows bias) {
   selfAttention(layer, bias);
   crossAttention(layer);
-  feedForward(model_.weights.decoder[layer].feedForward);
+  feedForward(weights_.blocks[layer]);
 }
 
 template <class T>
 void StepLayers<T>::finish(T* out) {
-  norm(model_.weights.decoderNorm, out);
+  norm(weights_.norm, out);
 }
 
 template <class T>
 void StepLayers<T>::norm(const at::Tensor& weight, T* out) {
-  const int64_t width = model_.config.dModel;
+  const int64_t width = config_.dModel;
   const T* scale = bitsOf<T>(weight);
-  const auto epsilon = static_cast<float>(model_.layers.epsilon());
+  const auto epsilon = static_cast<float>(config_.layerNormEpsilon);
   team_.divide(lanes_, std::max<int64_t>(1, lanes_ / team_.members()), [&](int64_t from, int64_t to) {
     rmsNorm({hidden_ + from * width, to - from, width, epsilon}, scale, out + from * width);
   });
 }
 
-// hidden += x weight^T
+// hidden += inner matrix^T
 template <class T>
-void StepLayers<T>::addProduct(const T* x, const at::Tensor& weight) {
-  multiplyBy<T>(team_, {x, lanes_, bitsOf<T>(weight), weight.size(0), weight.size(1), hidden_, weight.size(0), true});
+void StepLayers<T>::addProduct(const StepMatrix& matrix) {
+  StepInput<T>(inner_.get(), lanes_, matrix).multiplyBy(team_, {hidden_, config_.dModel, true});
 }
 
 // attend(lane, head, out [d_kv]) for all; the outputs become rows of inner_ [B, i].
@@ -105,32 +85,31 @@ void StepLayers<T>::eachHead(const Attend& attend) {
 
 template <class T>
 void StepLayers<T>::selfAttention(int64_t layer, BiasRows bias) {
-  const SelfAttentionWeights& weights = model_.weights.decoder[layer].self;
-  const int64_t inner = heads_.inner(), width = 3 * inner, length = cache_.length();
-  norm(weights.norm, normed_.get());
-  multiplyBy<T>(team_,
-                {normed_.get(), lanes_, bitsOf<T>(weights.qkv), width, model_.config.dModel, queries_.get(), width});
+  const StepBlockWeights& weights = weights_.blocks[layer];
+  const int64_t inner = heads_.inner(), width = 3 * inner;
+  norm(weights.selfNorm, normed_.get());
+  StepInput<T>(normed_.get(), lanes_, weights.qkv).multiplyBy(team_, {queries_.get(), width});
   eachHead([&](int64_t lane, int64_t head) {
     const float* query = queries_.get() + lane * width + head * heads_.size;
     const Slot<T> slot = cache_.newest<T>(layer, lane, head);
     placeInBlock(Placing<T>{query + inner, query + 2 * inner, slot.place, slot.keys, slot.values}, cache_.blockShape());
     auto& parts = partsRoom<T>();
     cache_.past<T>(layer, lane, head, parts);
+    const int64_t length = cache_.length(lane);
     float* out = room(heads_.size + length + kBlockPositions);
-    attend(query, std::span<const PastPart<T>>(parts), bias.rows + head * bias.stride, length, cache_.blockShape(),
+    attend(query, std::span<const PastPart<T>>(parts), bias.of(head, length), length, cache_.blockShape(),
            out + heads_.size, out);
     return out;
   });
-  addProduct(inner_.get(), weights.o);
+  addProduct(weights.selfOut);
 }
 
 template <class T>
 void StepLayers<T>::crossAttention(int64_t layer) {
-  const CrossAttentionWeights& weights = model_.weights.decoder[layer].cross;
+  const StepBlockWeights& weights = weights_.blocks[layer];
   const int64_t inner = heads_.inner();
-  norm(weights.norm, normed_.get());
-  multiplyBy<T>(team_,
-                {normed_.get(), lanes_, bitsOf<T>(weights.q), inner, model_.config.dModel, queries_.get(), inner});
+  norm(weights.crossNorm, normed_.get());
+  StepInput<T>(normed_.get(), lanes_, weights.q).multiplyBy(team_, {queries_.get(), inner});
   eachHead([&](int64_t lane, int64_t head) {
     const int64_t length = cache_.encodedLength(lane);
     auto& parts = partsRoom<T>();
@@ -140,31 +119,28 @@ void StepLayers<T>::crossAttention(int64_t layer) {
            cache_.blockShape(), out + heads_.size, out);
     return out;
   });
-  addProduct(inner_.get(), weights.o);
+  addProduct(weights.crossOut);
 }
 
 template <class T>
-void StepLayers<T>::feedForward(const FeedForwardWeights& weights) {
-  const int64_t width = model_.config.dModel, wide = weights.wo.size(1);
-  const FeedForward kind = model_.config.feedForward;
+void StepLayers<T>::feedForward(const StepBlockWeights& weights) {
+  const int64_t wide = weights.wo.depth;
+  const FeedForward kind = config_.feedForward;
   const bool isGated = kind != FeedForward::kRelu;
-  norm(weights.norm, normed_.get());
-  const int64_t piece = columnsAPiece(team_, wide, (isGated ? 2 : 1) * width * static_cast<int64_t>(sizeof(T)));
-  team_.divide(wide, piece, [&](int64_t from, int64_t to) {
+  norm(weights.wideNorm, normed_.get());
+  const StepInput<T> input(normed_.get(), lanes_, weights.wi);
+  team_.divide(wide, input.columnsAPiece(team_, wide, isGated ? 2 : 1), [&](int64_t from, int64_t to) {
     const int64_t columns = to - from;
     float *first = room(2 * lanes_ * columns), *second = first + lanes_ * columns;
-    const T* wi = bitsOf<T>(weights.wi) + from * width;
-    multiply(Product<T>{normed_.get(), lanes_, wi, columns, width, first, columns});
-    if (isGated) multiply(Product<T>{normed_.get(), lanes_, wi + wide * width, columns, width, second, columns});
+    input.multiply(from, columns, {first, columns});
+    if (isGated) input.multiply(wide + from, columns, {second, columns});
     for (int64_t lane = 0; lane < lanes_; ++lane)
       activate(kind, first + lane * columns, second + lane * columns, columns, inner_.get() + lane * wide + from);
   });
-  addProduct(inner_.get(), weights.wo);
+  addProduct(weights.wo);
 }
 
 template class StepLayers<float>;
 template class StepLayers<uint16_t>;
-template void multiplyBy(Team&, const Product<float>&);
-template void multiplyBy(Team&, const Product<uint16_t>&);
 
 }  // namespace softprompt

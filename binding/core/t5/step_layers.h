@@ -7,41 +7,31 @@
 
 #include <memory>
 
-#include "core/ops/product.h"
 #include "core/runtime/team.h"
-#include "core/t5/fast_stacks.h"
+#include "core/t5/config.h"
 #include "core/t5/step_cache.h"
+#include "core/t5/step_product.h"
 
 namespace softprompt {
-
-// A contiguous tensor's numbers: float, or bfloat16 by its bits.
-template <class T>
-const T* bitsOf(const at::Tensor& tensor) {
-  return static_cast<const T*>(tensor.const_data_ptr());
-}
-template <class T>
-T* mutableBitsOf(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.mutable_data_ptr());
-}
 
 // Scratch of this thread's own, of at least so many numbers; the next call ends it.
 float* room(int64_t numbers);
 
-// The members of `team` share the columns.
-template <class T>
-void multiplyBy(Team& team, const Product<T>& product);
-
-// The bias of the newest position to all before, and itself: a head's row every `stride` numbers.
+// The bias of a newest position to all before, and itself, for any length: a head's row of `known` numbers ends with
+// that of the position to itself.
 struct BiasRows {
   const float* rows;
-  int64_t stride;
+  int64_t known;
+
+  const float* of(int64_t head, int64_t length) const { return rows + (head + 1) * known - length; }
 };
 
 template <class T>
 class StepLayers {
  public:
   // hidden float32 [B, d], contiguous, changed in place. All outlive it.
-  StepLayers(const FastModel& model, Team& team, StepCache& cache, const at::Tensor& hidden);
+  StepLayers(const T5Config& config, const StepWeights& weights, Team& team, StepCache& cache,
+             const at::Tensor& hidden);
 
   void run(int64_t layer, BiasRows bias);
   void finish(T* out);  // the final norm: [B, d]
@@ -50,12 +40,13 @@ class StepLayers {
   void norm(const at::Tensor& weight, T* out);
   void selfAttention(int64_t layer, BiasRows bias);
   void crossAttention(int64_t layer);
-  void feedForward(const FeedForwardWeights& weights);
-  void addProduct(const T* x, const at::Tensor& weight);
+  void feedForward(const StepBlockWeights& weights);
+  void addProduct(const StepMatrix& matrix);
   template <class Attend>
   void eachHead(const Attend& attend);
 
-  const FastModel& model_;
+  const T5Config& config_;
+  const StepWeights& weights_;
   Team& team_;
   StepCache& cache_;
   const HeadShape heads_;

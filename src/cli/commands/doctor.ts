@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { SoftPromptError } from '../../errors.js'
-import { inspectFile } from '../../inspect.js'
+import { inspectFile, type ModelMemory } from '../../inspect.js'
 import { findLibtorch, type LibtorchSearch } from '../../libtorch/find.js'
 import { loadNative, packageRoot } from '../../libtorch/load.js'
 import { whereNotFound, whereNotOpened, whereSlow } from '../../libtorch/remedy.js'
@@ -10,7 +10,7 @@ import { T5 } from '../../model.js'
 import type { Native } from '../../native.js'
 import { VERSION } from '../../version.js'
 import { ExitCode } from '../failure.js'
-import { bytes, count, print } from '../output.js'
+import { bytes, count, memoryText, print } from '../output.js'
 
 interface DoctorFlags {
   model?: string
@@ -26,8 +26,8 @@ interface Diagnosis {
   memory: number
   libtorch: LibtorchSearch
   native?: ReturnType<Native['versions']>
-  /** Bytes that the model's numbers take as either dtype: known before it is loaded, and where it cannot be. */
-  modelMemory?: { float32: number; bfloat16: number }
+  /** Bytes that the model's numbers take as each dtype: known before it is loaded, and where it cannot be. */
+  modelMemory?: ModelMemory
   model?: { path: string; device: string; dtype: string; parameters: number; bytes: number; tokenizer: boolean }
   /** What stands in the way. */
   problems: string[]
@@ -138,8 +138,7 @@ function text(diagnosis: Diagnosis): string {
     lines.push(line('cuda', native.cuda ? 'available' : 'not available'))
   }
   if (modelMemory) {
-    const { float32, bfloat16 } = modelMemory
-    lines.push(line('will take', `${bytes(float32)} of memory as float32, ${bytes(bfloat16)} as bfloat16 (the weights alone)`))
+    lines.push(line('will take', `${memoryText(modelMemory)} (the weights alone)`))
   }
   if (model) {
     const size = `${count(model.parameters)} parameters, ${bytes(model.bytes)} as ${model.dtype} on ${model.device}`

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { type Inspection, inspectFile } from '../../inspect.js'
-import { bytes, count, print } from '../output.js'
+import { count, memoryText, print } from '../output.js'
 
 const FORMATS = { softprompt: 'of this package', npy: 'NumPy, as of Google', peft: 'of the PEFT library' }
 
@@ -32,7 +32,7 @@ function text(file: string, { kind, format, tensors, parameters, metadata, rowNo
   const parts = [
     `${pc.bold(file)}: ${kind}${format ? ` (${FORMATS[format]})` : ''}, ${count(parameters)} numbers in ${tensors.length} tensor${tensors.length === 1 ? '' : 's'}`,
     ...shown,
-    ...(memory ? [`memory once loaded: ${bytes(memory.float32)} as float32, ${bytes(memory.bfloat16)} as bfloat16`] : []),
+    ...(memory ? [`memory once loaded: ${memoryText(memory)}`] : []),
     ...(norms ? [norms] : []),
     ...(unusedRows
       ? [`not used: the last ${unusedRows} rows, which PEFT makes for a decoder; a T5 has its prompt in the encoder alone`]
