@@ -6,7 +6,7 @@
  * its rounds; one that fails has `failed`, and the others go on. A contender may `adapt` each request to its own way.
  */
 export async function compare(contenders, { rounds, request, apart = false }) {
-  const entries = contenders.map(({ name, dtype }) => ({ name, dtype, seconds: [], rates: [], flops: [], bytes: [] }))
+  const entries = entriesOf(contenders)
   const groups = apart ? contenders.map((_, i) => [i]) : [contenders.map((_, i) => i)]
   for (const group of groups) {
     const running = new Map(group.map((i) => [i, contenders[i].start()]))
@@ -22,7 +22,13 @@ export async function compare(contenders, { rounds, request, apart = false }) {
   return entries
 }
 
-async function attempt(entry, work) {
+/** Where each contender's samples go. */
+export function entriesOf(contenders) {
+  return contenders.map(({ name, dtype }) => ({ name, dtype, seconds: [], rates: [], flops: [], bytes: [] }))
+}
+
+/** Does a piece of the work unless one before failed. */
+export async function attempt(entry, work) {
   if (entry.failed) return
   try {
     await work()

@@ -1,6 +1,6 @@
 // Benches print figures, and ratios against a peer in the same run; they assert nothing. `npm run bench -- --help`
 import { CASES } from './cases.mjs'
-import { machine, peaks } from './machine.mjs'
+import { closeProbes, higher, machine, peaks } from './machine.mjs'
 import { modelFolder } from './models.mjs'
 import { benchOptions } from './options.mjs'
 import { BASELINE, contenders, ours, prepareOnnx } from './peers.mjs'
@@ -14,31 +14,36 @@ if (options.from) {
   process.exit(0)
 }
 const results = new Results(options, await machine(options))
-for (const name of options.cases) {
-  const models = options.models ?? CASES[name].models.filter((model) => !options.quick || CASES[name].large || model !== 'v1.1-base')
-  for (const model of models) {
-    const folder = modelFolder(model, options.work)
-    if (!CASES[name].alone) await prepareOnnx(CASES[name].peers, folder, options)
-    if (options.prepare) continue
-    for (const threads of CASES[name].alone ? [options.threads.at(-1)] : options.threads) {
-      try {
-        results.add({ case: name, about: CASES[name].about, model, threads, ...(await measured(CASES[name], { model, folder, threads })) })
-      } catch (error) {
-        console.log(`  left out: ${error.message}`)
-      }
+for (const name of options.cases) for (const model of modelsOf(CASES[name])) await runCase(name, CASES[name], model)
+await closeProbes()
+
+function modelsOf({ models, large }) {
+  return options.models ?? models.filter((model) => !options.quick || large || model !== 'v1.1-base')
+}
+
+/** A case with one model, on each number of threads. What fails says so, and the next goes on. */
+async function runCase(name, bench, model) {
+  const folder = modelFolder(model, options.work)
+  await prepareOnnx(bench.peers ?? [], folder, options).catch((error) => console.log(`onnxruntime-node can't be had: ${error.message}`))
+  if (options.prepare) return
+  for (const threads of bench.alone ? [options.threads.at(-1)] : options.threads) {
+    console.log(`\n${name} (${bench.about}); ${model}, ${threads} thread${threads === 1 ? '' : 's'}`)
+    try {
+      results.add({ case: name, about: bench.about, model, threads, ...(await measured(bench, { model, folder, threads })) })
+    } catch (error) {
+      console.log(`  left out: ${error.message}`)
     }
   }
 }
 
 async function measured(bench, { model, folder, threads }) {
   const at = { model, folder, threads, batchSize: options.batchSize ?? bench.batchSize }
-  console.log(`\n${bench.about}; ${model}, ${threads} thread${threads === 1 ? '' : 's'}`)
   if (bench.alone) return bench.alone(at, options)
-  const helper = ours(folder, 'bfloat16', 1)
+  const helper = ours(folder, 'bfloat16', 1) // that tokenizes
   try {
-    const machinePeaks = await peaks(threads, options)
+    const before = await peaks(threads, options)
     const result = await bench.measure({ ...at, helper }, contenders(bench.peers, { folder, threads, options }), options)
-    return summary({ ...result, peaks: machinePeaks }, BASELINE)
+    return summary({ ...result, peaks: higher(before, await peaks(threads, options)) }, BASELINE)
   } finally {
     await helper.close()
   }

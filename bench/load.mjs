@@ -1,25 +1,30 @@
 // From a folder to the first token, each time in a new process (the file is in the system's cache from the warm-up on). To the first token, because from_pretrained maps
 // a file whose dtype is the wanted one and reads it only when it is used.
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
+import { attempt, entriesOf } from './compare.mjs'
 
 export const LOAD_PEERS = ['float32', 'bfloat16']
 
 const FIRST_TOKEN = { rows: [{ input: [3, 4, 5, 1], length: 1, tokens: 1 }], numBeams: 1 }
 
-export async function load({ folder }, contenders, { rounds }) {
-  const gigabytes = statSync(join(folder, 'model.safetensors')).size / 1e9
-  const entries = contenders.map(({ name, dtype }) => ({ name, dtype, seconds: [], rates: [], flops: [], bytes: [] }))
+/** Seconds of every contender; the work is so little that there is no share of a peak. */
+export async function load(_, contenders, { rounds }) {
+  const entries = entriesOf(contenders)
   for (let round = 0; round <= rounds; round++)
-    for (const [i, contender] of contenders.entries()) {
-      const running = contender.start()
-      const loaded = await running.ask('loaded')
-      const { seconds } = await running.ask('decode', FIRST_TOKEN)
-      entries[i].memory = await running.ask('memory')
-      await running.close()
-      if (round === 0) continue
-      entries[i].seconds.push(loaded.seconds + seconds)
-      entries[i].rates.push(gigabytes / (loaded.seconds + seconds))
-    }
-  return { unit: 'GB/s of the file', contenders: entries }
+    for (const [i, contender] of contenders.entries()) await attempt(entries[i], () => oneLoad(contender, entries[i], round))
+  return { unit: 's', contenders: entries }
+}
+
+async function oneLoad(contender, entry, round) {
+  const running = contender.start()
+  try {
+    const loading = await running.ask('loaded')
+    const decoding = await running.ask('decode', FIRST_TOKEN)
+    entry.memory = await running.ask('memory')
+    if (round === 0) return
+    const seconds = loading.seconds + decoding.seconds
+    entry.seconds.push(seconds)
+    entry.rates.push(seconds)
+  } finally {
+    await running.close()
+  }
 }

@@ -11,20 +11,34 @@ export async function machine({ peerPython }) {
     cores: cpus().length,
     gigabytes: Math.round(totalmem() / 2 ** 30),
     load: loadavg()[0],
-    versions: { softprompt: version, node: process.versions.node, ...(await askPython(peerPython, 1, 'versions')) },
+    versions: { softprompt: version, node: process.versions.node, ...(await pythonVersions(peerPython)) },
   }
 }
 
+const probes = new Map()
+
 /** Operations a second that matrix products reach in each dtype, and bytes a second of a plain read, on so many threads now; nothing where there is no Python. */
 export function peaks(threads, { peerPython }) {
-  return askPython(peerPython, threads, 'peaks')
+  if (!peerPython) return undefined
+  if (!probes.has(threads)) probes.set(threads, pythonPeer(peerPython, '-', 'float32', threads))
+  return probes.get(threads).ask('peaks')
 }
 
-async function askPython(python, threads, work) {
+/** The larger of two, each. */
+export function higher(some, others) {
+  return some && Object.fromEntries(Object.entries(some).map(([what, rate]) => [what, Math.max(rate, others[what])]))
+}
+
+/** Ends the processes that measured peaks. */
+export async function closeProbes() {
+  for (const probe of probes.values()) await probe.close()
+}
+
+async function pythonVersions(python) {
   if (!python) return undefined
-  const peer = pythonPeer(python, '-', 'float32', threads)
+  const peer = pythonPeer(python, '-', 'float32', 1)
   try {
-    return await peer.ask(work)
+    return await peer.ask('versions')
   } finally {
     await peer.close()
   }

@@ -28,7 +28,7 @@ ${Object.entries(cases)
   --json FILE         the results, written after each case; with --add they join those that are there
   --page FILE         the page whose tables are written anew from the results, such as docs/performance.md
   --from FILE         no runs: the tables of --page from this JSON
-  --profile           each softprompt process writes a CPU profile of its JavaScript into --work
+  --profile           softprompt's processes run under Linux's perf: where processor time goes, in JavaScript, C++ and the system
   --batch-size N, --length N, --tokens N   smaller batches, prompts, outputs than the case's, to try things out
   --seconds N         of event-loop and of each part of serve; default 15
   --minutes N         of soak; default 10
@@ -79,6 +79,7 @@ function checked(cases) {
     process.stdout.write(help(cases))
     process.exit(0)
   }
+  if (values.from && !values.page) throw new Error('--from needs --page: the page whose tables are written.')
   const cores = availableParallelism()
   const threads = values.threads === undefined ? (values.quick ? [cores] : [...new Set([1, cores])]) : list(values.threads)
   return {

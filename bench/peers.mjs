@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Contender } from './contender.mjs'
@@ -20,9 +20,14 @@ export function pythonPeer(python, folder, dtype, threads, ...more) {
   return new Contender(python, [script('huggingface.py'), folder, dtype, threads, ...more], { TOKENIZERS_PARALLELISM: 'false' })
 }
 
+/** softprompt's process; with `profile` under Linux's perf, whose samples then lie in `work`. */
 export function ours(folder, dtype, threads, { profile, work } = {}) {
-  const flags = profile ? ['--cpu-prof', `--cpu-prof-dir=${join(work, 'profiles')}`] : []
-  return new Contender(process.execPath, [...flags, script('softprompt.mjs'), folder, dtype, threads])
+  const command = [process.execPath, script('softprompt.mjs'), folder, dtype, threads]
+  if (!profile) return new Contender(command[0], command.slice(1))
+  const samples = join(work, 'profiles', `${basename(folder)}-${dtype}-${threads}-${Date.now()}.data`)
+  mkdirSync(dirname(samples), { recursive: true })
+  process.stderr.write(`profiling: perf report --no-children -i ${samples}\n`)
+  return new Contender('perf', ['record', '-F', 499, '-g', '-o', samples, '--', ...command])
 }
 
 /**

@@ -9,7 +9,7 @@ export function summary({ unit, contenders, peaks }, baseline) {
   if (peaks) {
     const { read, ...products } = peaks
     const each = Object.entries(products).map(([dtype, rate]) => `${dtype} ${(rate / GIGA).toFixed(0)}`)
-    console.log(`  the machine now: products ${each.join(', ')} GFLOP/s; a plain read ${(read / GIGA).toFixed(1)} GB/s`)
+    console.log(`  peaks: products ${each.join(', ')} GFLOP/s; a plain read ${(read / GIGA).toFixed(1)} GB/s`)
   }
   const done = contenders.map((entry) => (entry.failed ? entry : { ...entry, ...figures(entry, base, peaks) }))
   for (const entry of done) console.log(`  ${line(entry, unit)}`)

@@ -67,7 +67,7 @@ function threeOf([low, middle, high], digits = digitsOf(middle)) {
 const percent = (share) => (share === undefined ? '' : `${(100 * share).toFixed(0)} %`)
 const firstLine = (text) => text.trim().split('\n')[0].replaceAll('|', '/').slice(0, 120)
 
-/** What the machine reached in the same minute as each case. */
+/** What the machine reached just before or after each case, the more of the two. */
 function peaksTable(compared) {
   const rows = compared
     .filter(({ peaks }) => peaks)
@@ -76,7 +76,7 @@ function peaksTable(compared) {
       ...[float32, bfloat16, int8].map((rate) => (rate / 1e9).toFixed(0)),
       (read / 1e9).toFixed(1),
     ])
-  const head = ['before', 'model', 'threads', 'float32, GFLOP/s', 'bfloat16', 'int8', 'plain read, GB/s']
+  const head = ['beside', 'model', 'threads', 'float32, GFLOP/s', 'bfloat16', 'int8', 'plain read, GB/s']
   return rows.length > 0 ? markdown(head, rows) : ''
 }
 

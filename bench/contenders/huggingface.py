@@ -102,7 +102,7 @@ class Contender:
         def scores():
             hidden = None if each else BaseModelOutput(model.encoder(inputs_embeds=embeds, attention_mask=mask).last_hidden_state)
             for label in labels:
-                target = torch.tensor(label).expand(len(inputs), -1)
+                target = torch.tensor([label] * len(inputs))
                 source = dict(inputs_embeds=embeds) if each else dict(encoder_outputs=hidden)
                 logits = model(**source, attention_mask=mask, labels=target).logits
                 logits.float().log_softmax(-1).gather(-1, target[..., None]).sum((1, 2))
