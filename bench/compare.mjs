@@ -24,7 +24,7 @@ export async function compare(contenders, { rounds, request, apart = false }) {
 
 /** Where each contender's samples go. */
 export function entriesOf(contenders) {
-  return contenders.map(({ name, dtype }) => ({ name, dtype, seconds: [], rates: [], flops: [], bytes: [] }))
+  return contenders.map(({ name, dtype }) => ({ name, dtype, seconds: [], cpu: [], rates: [], flops: [], bytes: [] }))
 }
 
 /** Does a piece of the work unless one before failed. */
@@ -42,9 +42,10 @@ async function oneRound(contender, running, entry, request, round) {
   const few = contender.rounds !== undefined
   if (few && (round === 0 || round > contender.rounds)) return
   const { work, body, items, flops, bytes } = contender.adapt?.(request) ?? request
-  const { seconds } = await running.ask(work, body)
+  const { seconds, cpu } = await running.ask(work, body)
   if (round === 0) return
   entry.seconds.push(seconds)
+  entry.cpu.push(cpu)
   entry.rates.push(items / seconds)
   entry.flops.push(flops / seconds)
   if (bytes) entry.bytes.push(bytes(entry.dtype) / seconds)

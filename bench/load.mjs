@@ -23,6 +23,7 @@ async function oneLoad(contender, entry, round) {
     if (round === 0) return
     const seconds = loading.seconds + decoding.seconds
     entry.seconds.push(seconds)
+    entry.cpu.push(loading.cpu + decoding.cpu)
     entry.rates.push(seconds)
   } finally {
     await running.close()

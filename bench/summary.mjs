@@ -16,18 +16,19 @@ export function summary({ unit, contenders, peaks }, baseline) {
   return { unit, peaks, contenders: done }
 }
 
-function figures({ dtype, seconds, rates, flops, bytes, memory }, base, peaks) {
+function figures({ dtype, seconds, cpu, rates, flops, bytes, memory }, base, peaks) {
   const share = (samples, peak) => (peak && samples.length > 0 ? median(samples) / peak : undefined)
   return {
     rate: quartiles(rates),
-    ratio: base && quartiles(seconds.map((own, round) => (base.seconds[round] ?? median(base.seconds)) / own)),
+    ratio: base && quartiles(seconds.map((own, round) => base.seconds[round] / own)),
+    cpuRatio: base && median(cpu.map((own, round) => base.cpu[round] / own)),
     shareOfProducts: share(flops, peaks?.[dtype]),
     shareOfRead: share(bytes, peaks?.read),
     peakBytes: memory.peak - memory.before,
   }
 }
 
-function line({ name, failed, rates, ratio, shareOfProducts, shareOfRead, peakBytes }, unit) {
+function line({ name, failed, rates, ratio, cpuRatio, shareOfProducts, shareOfRead, peakBytes }, unit) {
   if (failed) return `${name}: ${failed.split('\n').at(-1)}`
   const shares = [
     [shareOfProducts, "the products' peak"],
@@ -35,7 +36,7 @@ function line({ name, failed, rates, ratio, shareOfProducts, shareOfRead, peakBy
   ].filter(([share]) => share !== undefined)
   const parts = [
     `${name.padEnd(40)} ${spread(rates, digitsOf(median(rates)))} ${unit}`,
-    ratio && `x ${ratio[1].toFixed(2)} (${ratio[0].toFixed(2)}-${ratio[2].toFixed(2)})`,
+    ratio && `x ${ratio[1].toFixed(2)} (${ratio[0].toFixed(2)}-${ratio[2].toFixed(2)}), ${cpuRatio.toFixed(2)} by processor time`,
     ...shares.map(([share, of]) => `${(100 * share).toFixed(0)} % of ${of}`),
     `peak ${(peakBytes / GIGA).toFixed(2)} GB`,
   ]

@@ -46,14 +46,15 @@ function comparisonRows({ case: name, model, threads, unit, contenders }) {
   return contenders.map((entry, i) => [
     ...(i === 0 ? [name, model, threads] : ['', '', '']),
     entry.name,
-    ...(entry.failed ? [`failed: ${firstLine(entry.failed)}`, '', '', '', ''] : measuredCells(entry, unit)),
+    ...(entry.failed ? [`failed: ${firstLine(entry.failed)}`, '', '', '', '', ''] : measuredCells(entry, unit)),
   ])
 }
 
-function measuredCells({ rate, ratio, shareOfProducts, shareOfRead, peakBytes }, unit) {
+function measuredCells({ rate, ratio, cpuRatio, shareOfProducts, shareOfRead, peakBytes }, unit) {
   return [
     `${threeOf(rate)} ${unit}`,
     ratio ? threeOf(ratio, 2) : '',
+    cpuRatio?.toFixed(2) ?? '',
     percent(shareOfProducts),
     percent(shareOfRead),
     `${(peakBytes / 1e9).toFixed(2)} GB`,
