@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { digitsOf } from './statistics.mjs'
+import { digitsOf, median } from './statistics.mjs'
 
 const [BEGIN, END] = ['<!-- bench begin -->', '<!-- bench end -->']
 
@@ -20,7 +20,7 @@ export function markdown(head, rows) {
 function runSection(machine, options, results) {
   const compared = results.filter(({ contenders }) => contenders)
   const parts = [about(machine, options)]
-  if (compared.length > 0) parts.push(markdown(HEAD, compared.flatMap(comparisonRows)), peaksTable(compared))
+  if (compared.length > 0) parts.push(ratiosTable(compared), markdown(HEAD, compared.flatMap(comparisonRows)), peaksTable(compared))
   for (const { tables } of results) for (const { title, head, rows } of tables ?? []) parts.push(`**${title}**`, markdown(head, rows))
   return parts.filter(Boolean).join('\n\n')
 }
@@ -28,6 +28,29 @@ function runSection(machine, options, results) {
 function about({ processor, cores, gigabytes, load, versions }, { rounds, length, tokens }) {
   const named = Object.entries(versions).filter(([, version]) => version)
   return `${processor}, ${cores} processors, ${gigabytes} GiB, load ${load.toFixed(1)} at the start; ${named.map(([name, version]) => `${name} ${version}`).join(', ')}. Medians of ${rounds} rounds, the middle half in brackets; prompts of ${length} rows, outputs of ${tokens} tokens.`
+}
+
+/** How many times as long each peer took as softprompt, the median of the rounds; a column for every peer of the run. */
+function ratiosTable(compared) {
+  const isOwn = ({ name }) => name.startsWith('softprompt')
+  const peers = [...new Set(compared.flatMap(({ contenders }) => contenders.filter((one) => !isOwn(one)).map(({ name }) => name)))]
+  if (peers.length === 0) return ''
+  const rows = compared.flatMap(({ case: name, model, threads, contenders }) =>
+    contenders.filter(isOwn).map((own) => {
+      const beside = (peer) =>
+        ratioTo(
+          contenders.find((one) => one.name === peer),
+          own,
+        )
+      return [name, model, threads, own.name.replace('softprompt ', ''), ...peers.map(beside)]
+    }),
+  )
+  return `Times that each took, over softprompt's:\n\n${markdown(['case', 'model', 'threads', 'softprompt', ...peers], rows)}`
+}
+
+function ratioTo(peer, own) {
+  if (!peer || peer.failed || own.failed) return ''
+  return median(peer.seconds.map((seconds, round) => seconds / own.seconds[round])).toFixed(2)
 }
 
 const HEAD = [
