@@ -30,7 +30,7 @@ const row = (name, delays) => [name, ...[0.5, 0.99, 1].map((q) => quantile(delay
 
 /** The delay of a 10 ms timer while the process is idle, and while a model is tuned in it with its events read. */
 export async function eventLoop({ folder, threads, batchSize = 32 }, options) {
-  const t5 = await T5.load(folder, { device: 'cpu', dtype: options.dtypes.at(-1), threads })
+  const t5 = await T5.load(folder, { device: 'cpu', dtype: options.trainingDtypes.at(-1), threads })
   const idle = watchTimer()
   await sleep(IDLE_SECONDS * 1000)
   const rows = [row('idle', await idle())]

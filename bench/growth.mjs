@@ -19,7 +19,7 @@ const TARGET = 4 // tokens of a target and of a label
  * more is faster than that.
  */
 export async function growth({ folder, threads }, options) {
-  const dtype = options.dtypes.at(-1)
+  const dtype = options.trainingDtypes.at(-1)
   const process = ours(folder, dtype, threads, options)
   const tables = []
   try {

@@ -42,7 +42,7 @@ async function measured(bench, { model, folder, threads }) {
   const helper = ours(folder, 'bfloat16', 1) // that tokenizes
   try {
     const before = await peaks(threads, options)
-    const result = await bench.measure({ ...at, helper }, contenders(bench.peers, { folder, threads, options }), options)
+    const result = await bench.measure({ ...at, helper }, contenders(bench, { folder, threads, options }), options)
     return summary({ ...result, peaks: higher(before, await peaks(threads, options)) }, BASELINE)
   } finally {
     await helper.close()

@@ -19,7 +19,7 @@ ${Object.entries(cases)
   --onnx              with onnxruntime-node too: fetches it and its exporter into --work when first asked for (npm, pip)
   --quick             two rounds, all threads, no model larger than v1.1-small but for load, nothing compiled: about a quarter of an hour for 'all'
   --models LIST       of ${MODELS.join(', ')}, or folders; default: the case's own
-  --dtypes LIST       of softprompt's; default float32,bfloat16
+  --dtypes LIST       of softprompt's, int8 too (no training); default float32,bfloat16
   --threads LIST      default: 1 and the cores
   --rounds N          that are timed, in turns; one more goes before; default 5
   --data FOLDER       one folder a task, for train-long (xquad) and classify (banking77); snips is here
@@ -80,6 +80,7 @@ function checked(cases) {
     process.exit(0)
   }
   if (values.from && !values.page) throw new Error('--from needs --page: the page whose tables are written.')
+  const dtypes = list(values.dtypes)
   const cores = availableParallelism()
   const threads = values.threads === undefined ? (values.quick ? [cores] : [...new Set([1, cores])]) : list(values.threads)
   return {
@@ -88,7 +89,8 @@ function checked(cases) {
     peerPython: values['peer-python'],
     peers: values.peers === undefined ? undefined : list(values.peers).map((name) => oneOf('--peers', name, PEERS)),
     models: values.models === undefined ? undefined : list(values.models),
-    dtypes: list(values.dtypes),
+    dtypes,
+    trainingDtypes: dtypes.filter((dtype) => dtype !== 'int8'),
     threads: threads.map((value) => number('--threads', value)),
     rounds: values.rounds === undefined ? (values.quick ? 2 : 5) : number('--rounds', values.rounds),
     batchSize: values['batch-size'] === undefined ? undefined : number('--batch-size', values['batch-size']),

@@ -31,11 +31,12 @@ export function ours(folder, dtype, threads, { profile, work } = {}) {
 }
 
 /**
- * All who take part: softprompt in each dtype, then those of `peers` that were asked for. Each is { name, dtype, start }, start giving its process.
+ * All who take part: softprompt in each dtype (`training`: that has gradients), then those of `peers` that were asked for. Each is { name, dtype, start }, start giving its process.
  * `folder` is the model's.
  */
-export function contenders(peers, { folder, threads, options }) {
-  const own = options.dtypes.map((dtype) => ({ name: `softprompt ${dtype}`, dtype, start: () => ours(folder, dtype, threads, options) }))
+export function contenders({ peers, training }, { folder, threads, options }) {
+  const dtypes = training ? options.trainingDtypes : options.dtypes
+  const own = dtypes.map((dtype) => ({ name: `softprompt ${dtype}`, dtype, start: () => ours(folder, dtype, threads, options) }))
   return [
     ...own,
     ...wanted(peers, options).map((peer) =>

@@ -13,7 +13,7 @@ const NEW_TOKENS = 16
 /** Requests a second and their latency, from clients that ask again when they are answered: alone, and with a tuning run beside them in the server. */
 export async function serve({ folder, threads }, options) {
   const { clients, seconds } = options
-  const dtype = options.dtypes.at(-1)
+  const dtype = options.trainingDtypes.at(-1)
   const inputs = readFileSync(DATA, 'utf8')
     .split('\n')
     .filter(Boolean)

@@ -20,7 +20,7 @@ const WARM = 0.2 // share of the time in which memory may still find its size
  * the line through those behind the warm-up, by least squares.
  */
 export async function soak({ folder, threads }, options) {
-  const t5 = await T5.load(folder, { device: 'cpu', dtype: options.dtypes.at(-1), threads })
+  const t5 = await T5.load(folder, { device: 'cpu', dtype: options.trainingDtypes.at(-1), threads })
   const end = performance.now() + options.minutes * 60_000
   const going = () => performance.now() < end
   const counts = { runs: 0, steps: 0, calls: 0 }
