@@ -23,15 +23,15 @@ export const CASES = {
     measure: (bench, ...rest) => train({ ...bench, task: 'snips', ...trainingOf(bench.model) }, ...rest),
   },
   'train-long': {
-    about: 'the same: xquad, inputs to 512 (--data)',
+    about: 'steps of prompt tuning: xquad, inputs to 512, batch 32, prompt 100 (--data)',
     models: ['v1.1-small'],
     peers: TRAIN_PEERS,
     training: true,
     batchSize: 32,
     measure: (bench, ...rest) => train({ ...bench, task: 'xquad', ...trainingOf(bench.model), apart: true }, ...rest),
   },
-  'decode-1': { about: 'greedy, 64 new tokens, prompt 100, one row', models: REAL, peers: DECODE_PEERS, batchSize: 1, measure: decode },
-  'decode-32': { about: 'the same, 32 rows', models: REAL, peers: DECODE_PEERS, batchSize: 32, measure: decode },
+  'decode-1': { about: 'greedy, 64 new tokens, prompt 100, 1 row', models: REAL, peers: DECODE_PEERS, batchSize: 1, measure: decode },
+  'decode-32': { about: 'greedy, 64 new tokens, prompt 100, 32 rows', models: REAL, peers: DECODE_PEERS, batchSize: 32, measure: decode },
   'decode-mixed': {
     about: '32 prompts of 32 lengths in one batch, and one prompt of as many rows in all',
     models: ['v1.1-small'],

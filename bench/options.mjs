@@ -17,7 +17,7 @@ ${Object.entries(cases)
   --peers LIST        of ${PEERS.join(', ')};
                       default: all that the case has, onnx-* with --onnx only
   --onnx              with onnxruntime-node too: fetches it and its exporter into --work when first asked for (npm, pip)
-  --quick             two rounds, all threads, no model larger than v1.1-small but for load, nothing compiled: about a quarter of an hour for 'all'
+  --quick             two rounds (one of train-long), all threads, no model larger than v1.1-small but for load, nothing compiled: about a quarter of an hour for 'all'
   --models LIST       of ${MODELS.join(', ')}, or folders; default: the case's own
   --dtypes LIST       of softprompt's, int8 too (no training); default float32,bfloat16
   --threads LIST      default: 1 and the cores

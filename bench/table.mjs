@@ -27,7 +27,7 @@ function runSection(machine, options, results) {
 
 function about({ processor, cores, gigabytes, load, versions }, { rounds, length, tokens }) {
   const named = Object.entries(versions).filter(([, version]) => version)
-  return `${processor}, ${cores} processors, ${gigabytes} GiB, load ${load.toFixed(1)} at the start; ${named.map(([name, version]) => `${name} ${version}`).join(', ')}. Medians of ${rounds} rounds, the middle half in brackets; prompts of ${length} rows, outputs of ${tokens} tokens.`
+  return `${processor}, ${cores} processors, ${gigabytes} GiB, load ${load.toFixed(1)} at the start; ${named.map(([name, version]) => `${name} ${version}`).join(', ')}. ${rounds > 1 ? `Medians of ${rounds} rounds, the middle half in brackets` : 'One round'}; prompts of ${length} rows, outputs of ${tokens} tokens.${load > cores / 2 ? ' **The machine was busy**: rates are too low, and the ratios by processor time are the ones to compare.' : ''}`
 }
 
 /** How many times as long each peer took as softprompt, the median of the rounds; a column for every peer of the run. */
@@ -85,6 +85,7 @@ function measuredCells({ rate, ratio, cpuRatio, shareOfProducts, shareOfRead, pe
 }
 
 function threeOf([low, middle, high], digits = digitsOf(middle)) {
+  if (low === high) return middle.toFixed(digits)
   return `${middle.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`
 }
 
