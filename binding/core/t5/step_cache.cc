@@ -10,7 +10,7 @@
 namespace softprompt {
 namespace {
 
-constexpr int64_t kSlabBlocks = 32;
+constexpr int64_t kSlabBlocks = 16;
 
 // The first n of sixteen.
 uint32_t firstOf(int64_t n) {
@@ -26,14 +26,12 @@ T* numbersOf(const at::Tensor& tensor) {
 
 StepCache::StepCache(int64_t layers, HeadShape heads, at::ScalarType dtype, const std::vector<int64_t>& lengths)
     : layers_(layers), heads_(heads), dtype_(dtype) {
-  const auto encoded = std::make_shared<std::vector<at::Tensor>>();
-  int64_t blocks = 0;
   for (const int64_t length : lengths) {
-    lanes_.push_back({{length, blocks, encoded}, {}});
-    blocks += lanes_.back().row.blocks();
+    Row row{length, {}};
+    row.numbers =
+        at::empty({layers_ * heads_.heads * row.blocks() * blockShape().numbers()}, at::TensorOptions(dtype_));
+    lanes_.push_back({std::make_shared<const Row>(std::move(row)), {}});
   }
-  for (int64_t layer = 0; layer < layers; ++layer)
-    encoded->push_back(at::empty({blocks * heads_.heads * blockShape().numbers()}, at::TensorOptions(dtype_)));
 }
 
 void StepCache::select(const at::Tensor& rows) {
@@ -71,7 +69,7 @@ void StepCache::advance() {
 
 int64_t StepCache::takeBlock() {
   if (free_.empty()) {
-    const std::vector<int64_t> shape{layers_, kSlabBlocks, heads_.heads, blockShape().numbers()};
+    const std::vector<int64_t> shape{kSlabBlocks, layers_, heads_.heads, blockShape().numbers()};
     const auto first = static_cast<int64_t>(slabs_.size()) * kSlabBlocks;
     slabs_.push_back(at::empty(shape, at::TensorOptions(dtype_)));
     for (int64_t block = first + kSlabBlocks; block-- > first;) free_.push_back(block);
@@ -92,7 +90,7 @@ void StepCache::releaseUnused() {
 
 template <class T>
 T* StepCache::block(int64_t block, int64_t layer, int64_t head) const {
-  const int64_t place = (layer * kSlabBlocks + block % kSlabBlocks) * heads_.heads + head;
+  const int64_t place = (block % kSlabBlocks * layers_ + layer) * heads_.heads + head;
   return numbersOf<T>(slabs_[block / kSlabBlocks]) + place * blockShape().numbers();
 }
 
@@ -114,14 +112,14 @@ Slot<T> StepCache::newest(int64_t layer, int64_t lane, int64_t head) const {
 // The first one's.
 template <class T>
 Slot<T> StepCache::encodedBlocks(int64_t layer, const Row& row, int64_t head) const {
-  const int64_t place = row.firstBlock * heads_.heads + head * row.blocks();
-  T* keys = numbersOf<T>((*row.layers)[layer]) + place * blockShape().numbers();
+  const int64_t place = (layer * heads_.heads + head) * row.blocks();
+  T* keys = numbersOf<T>(row.numbers) + place * blockShape().numbers();
   return {keys, keys + row.blocks() * blockShape().keys(), 0};
 }
 
 template <class T>
 Slot<T> StepCache::encodedSlot(int64_t layer, int64_t lane, int64_t head, int64_t position) const {
-  const Slot<T> first = encodedBlocks<T>(layer, lanes_[lane].row, head);
+  const Slot<T> first = encodedBlocks<T>(layer, *lanes_[lane].row, head);
   const int64_t block = position / kBlockPositions;
   return {first.keys + block * blockShape().keys(), first.values + block * blockShape().values(),
           position % kBlockPositions};
@@ -129,7 +127,7 @@ Slot<T> StepCache::encodedSlot(int64_t layer, int64_t lane, int64_t head, int64_
 
 template <class T>
 void StepCache::encoded(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const {
-  const Row& row = lanes_[lane].row;
+  const Row& row = *lanes_[lane].row;
   auto [keys, values, place] = encodedBlocks<T>(layer, row, head);
   parts.clear();
   for (int64_t first = 0; first < row.length; first += kBlockPositions) {

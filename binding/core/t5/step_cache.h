@@ -49,18 +49,16 @@ class StepCache final : public DecoderCache {
   // What a lane's head sees of the encoder's output.
   template <class T>
   void encoded(int64_t layer, int64_t lane, int64_t head, std::vector<PastPart<T>>& parts) const;
-  int64_t encodedLength(int64_t lane) const { return lanes_[lane].row.length; }
+  int64_t encodedLength(int64_t lane) const { return lanes_[lane].row->length; }
   template <class T>
   Slot<T> encodedSlot(int64_t layer, int64_t lane, int64_t head, int64_t position) const;
   BlockShape blockShape() const { return {heads_.size}; }
 
  private:
-  // Where an encoder's row has its keys and values, which its lanes share: a tensor a layer, of all rows that were
-  // started together, row by row, head by head, keys and then values.
+  // Keys and values of an encoder's row, shared by its lanes: [L, H], keys of all blocks and then values.
   struct Row {
     int64_t length;
-    int64_t firstBlock;  // of one head, in all these rows' blocks
-    std::shared_ptr<const std::vector<at::Tensor>> layers;
+    at::Tensor numbers;
 
     int64_t blocks() const { return (length + kBlockPositions - 1) / kBlockPositions; }
   };
@@ -70,7 +68,7 @@ class StepCache final : public DecoderCache {
     uint32_t mask;
   };
   struct Lane {
-    Row row;
+    std::shared_ptr<const Row> row;
     std::vector<Part> past;
     int64_t length = 0;
     bool ownsLast = false;  // it alone writes to the last part's block
@@ -87,7 +85,7 @@ class StepCache final : public DecoderCache {
   const HeadShape heads_;
   const at::ScalarType dtype_;
   std::vector<Lane> lanes_;
-  // Blocks of sixteen positions, some a slab: [L, blocks, H, numbers of a block]
+  // Blocks of sixteen positions, some a slab: [blocks, L, H, numbers of a block]
   std::vector<at::Tensor> slabs_;
   std::vector<int64_t> free_;
 };
