@@ -60,6 +60,7 @@ const HEAD = [
   'who',
   'rate',
   'x Hugging Face float32',
+  'by processor time',
   "of the products' peak",
   'of a plain read',
   'peak memory',

@@ -106,6 +106,10 @@ test('cases are measured, kept as JSON and shown in a page, which can be made fr
   const whole = readFileSync(page, 'utf8')
   expect(whole).toMatch(/^# Performance\n\nkept\n\n<!-- bench begin -->\n\n.*softprompt \d/)
   expect(whole).toMatch(/\| train-short \| nano-t5 \| 1 \| softprompt float32 \| [\d.]+ examples\/s \|/)
+  for (const table of whole.split('\n\n').filter((part) => part.startsWith('|'))) {
+    const columns = table.split('\n').map((line) => line.split(' | ').length)
+    expect(new Set(columns).size, table).toBe(1)
+  }
   writeFileSync(page, '# Performance\n\n<!-- bench begin -->\nold\n<!-- bench end -->\n\nbehind\n')
   await run('--from', json, '--page', page)
   expect(readFileSync(page, 'utf8')).toBe(`# Performance\n\n${whole.slice(whole.indexOf('<!-- bench begin -->')).trimEnd()}\n\nbehind\n`)
