@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   MODEL_UNSUPPORTED: 'The file or folder is a model, but not of a kind that this package runs.',
   MODEL_UNTRUSTED: 'A TorchScript file that this package did not write: it is run only with `trust: true`.',
   MODEL_BUSY: 'Too much work waits for the model already; wait for some of it, or send less at once.',
+  MODEL_FROZEN: 'The weights of a loaded model never change; a copy of it can be trained.',
   MODEL_DISPOSED: 'The model was disposed of before or while the call ran.',
   SAFETENSORS_INVALID: 'A safetensors file whose header cannot be trusted.',
   SAFETENSORS_TRUNCATED: 'A safetensors file that ends before its tensors do.',

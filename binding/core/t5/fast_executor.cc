@@ -13,6 +13,7 @@
 #include "core/t5/fast_step.h"
 #include "core/t5/packing.h"
 #include "core/t5/plain_executor.h"
+#include "core/t5/trainable.h"
 
 namespace softprompt {
 namespace {
@@ -94,6 +95,8 @@ class FastExecutor final : public Executor {
     return own ? step_.step(ids, *own, pass.yieldPoint) : plain_->step(ids, cache, pass);
   }
 
+  std::unique_ptr<Trainable> trainable() override { return plain_->trainable(); }
+  void weightsChanged() override { step_.weightsChanged(); }
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return plain_->parameters(); }
 
   Encoded encode(const at::Tensor& embeds, const at::Tensor& mask, Pass& pass) override {

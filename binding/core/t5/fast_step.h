@@ -27,6 +27,7 @@ class FastStep {
   // encoded [N, d]: the rows end to end as `packing` has them.
   std::unique_ptr<StepCache> start(const at::Tensor& encoded, const Packing& packing, YieldPoint& yieldPoint);
   at::Tensor step(const at::Tensor& ids, StepCache& cache, YieldPoint& yieldPoint);  // int64 [B] -> [B, d]
+  void weightsChanged() { biases_.clear(); }
   at::Tensor logits(const at::Tensor& hidden);  // [n, d] of the model's dtype -> float32 [n, V]
 
  private:

@@ -1,7 +1,5 @@
 #include "core/t5/load.h"
 
-#include <cstdlib>
-
 #include "core/checkpoint/model_folder.h"
 #include "core/checkpoint/read_file.h"
 #include "core/checkpoint/torchscript.h"
@@ -9,10 +7,9 @@
 #include "core/runtime/error.h"
 #include "core/t5/archive.h"
 #include "core/t5/build.h"
-#include "core/t5/fast_executor.h"
 #include "core/t5/foreign_executor.h"
 #include "core/t5/fused_weights.h"
-#include "core/t5/plain_executor.h"
+#include "core/t5/make_executor.h"
 #include "core/t5/weights.h"
 
 namespace softprompt {
@@ -51,22 +48,14 @@ void count(LoadedModel& model) {
   }
 }
 
-// SOFTPROMPT_PLAIN=1 keeps to the reference.
-bool runsFast(at::Device device) {
-  const char* plain = std::getenv("SOFTPROMPT_PLAIN");
-  return device.is_cpu() && !(plain && std::string(plain) == "1");
-}
-
 LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {
   WeightOptions how = weightOptions(options);
-  const bool isFast = runsFast(how.device);
-  if (isFast) how.sideBySide = fusedNames(checkpoint.config);
+  if (runsFast(how.device)) how.sideBySide = fusedNames(checkpoint.config);
   Weights weights = readWeights(*checkpoint.source, checkpoint.config, how, yieldPoint);
   LoadedModel model;
   model.configJson = checkpoint.configJson;
   model.fingerprint = weights.fingerprint;
-  model.executor = (isFast ? makeFastExecutor : makePlainExecutor)(checkpoint.config,
-                                                                   buildModule(checkpoint.config, weights.tensors));
+  model.executor = makeExecutor(checkpoint.config, weights.tensors, how.device);
   count(model);
   return model;
 }

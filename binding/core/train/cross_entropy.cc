@@ -41,10 +41,11 @@ ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const L
 
 }  // namespace
 
-CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
-                          const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver, int64_t chunkLogits) {
+CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at::Tensor& hidden,
+                          const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint,
+                          int64_t meanOver, int64_t chunkLogits) {
   const int64_t n = hidden.size(0);
-  const int64_t rows = std::max<int64_t>(1, chunkLogits / model.config().vocabSize);
+  const int64_t rows = std::max<int64_t>(1, chunkLogits / vocabSize);
   const double scale =
       options.reduction == Reduction::kMean ? 1.0 / static_cast<double>(meanOver > 0 ? meanOver : n) : 1.0;
   CrossEntropy result;
@@ -52,16 +53,42 @@ CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::T
   for (int64_t from = 0; from < n; from += rows) {
     if (from > 0) yieldPoint.pause();
     const int64_t to = std::min(from + rows, n);
-    const at::AutoGradMode withGradient(true);
-    const at::Tensor chunk = hidden.slice(0, from, to).detach().requires_grad_(true);
-    const at::Tensor logits = model.logits(chunk);
-    const ChunkLoss loss = chunkLoss(logits.detach(), targets.slice(0, from, to), options);
+    const LogitsPass pass = logitsOf(hidden.slice(0, from, to));
+    const at::NoGradGuard noGrad;
+    const ChunkLoss loss = chunkLoss(pass.logits, targets.slice(0, from, to), options);
     result.loss += loss.loss * scale;
     result.negativeLogProb += loss.negativeLogProb;
-    const at::Tensor logitsGradient = loss.logitsGradient.mul(scale).to(logits.scalar_type());
-    result.hiddenGradient.slice(0, from, to).copy_(torch::autograd::grad({logits}, {chunk}, {logitsGradient})[0]);
+    const at::Tensor logitsGradient = loss.logitsGradient.mul(scale).to(pass.logits.scalar_type());
+    result.hiddenGradient.slice(0, from, to).copy_(pass.backward(logitsGradient));
   }
   return result;
+}
+
+CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
+                          const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver, int64_t chunkLogits) {
+  const LogitsOf logitsOf = [&](const at::Tensor& hiddenChunk) -> LogitsPass {
+    const at::AutoGradMode withGradient(true);
+    const at::Tensor chunk = hiddenChunk.detach().requires_grad_(true);
+    const at::Tensor logits = model.logits(chunk);
+    return {logits.detach(), [chunk, logits](const at::Tensor& gradient) {
+              return torch::autograd::grad({logits}, {chunk}, {gradient})[0];
+            }};
+  };
+  return crossEntropy(logitsOf, model.config().vocabSize, hidden, targets, options, yieldPoint, meanOver, chunkLogits);
+}
+
+double negativeLogProb(Executor& model, const at::Tensor& hidden, const at::Tensor& targets, YieldPoint& yieldPoint,
+                       int64_t chunkLogits) {
+  const at::NoGradGuard noGrad;
+  const int64_t n = hidden.size(0), rows = std::max<int64_t>(1, chunkLogits / model.config().vocabSize);
+  double sum = 0;
+  for (int64_t from = 0; from < n; from += rows) {
+    if (from > 0) yieldPoint.pause();
+    const int64_t to = std::min(from + rows, n);
+    const at::Tensor logits = model.logits(hidden.slice(0, from, to)).to(at::kFloat);
+    sum += total(logits.logsumexp(1, /*keepdim=*/true).sub(logits.gather(1, targets.slice(0, from, to).unsqueeze(1))));
+  }
+  return sum;
 }
 
 }  // namespace softprompt
