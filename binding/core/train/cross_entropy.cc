@@ -6,21 +6,23 @@
 
 #include <algorithm>
 
+#include "core/ops/loss_gradient.h"
+
 namespace softprompt {
 namespace {
 
 struct ChunkLoss {
   double loss = 0;             // summed
   double negativeLogProb = 0;  // summed
-  at::Tensor logitsGradient;   // float32 [n, V], of the sum
+  at::Tensor logitsGradient;   // [n, V], of the logits' dtype, scaled
 };
 
 double total(const at::Tensor& values) {
   return values.sum(at::kDouble).item<double>();
 }
 
-// logits [n, V], any dtype; targets int64 [n].
-ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options) {
+// By LibTorch's operators. logits [n, V]; targets int64 [n].
+ChunkLoss plainLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options, double scale) {
   const at::Tensor l = logits.to(at::kFloat);
   const auto vocabulary = static_cast<double>(l.size(1));
   const double smoothing = options.labelSmoothing;
@@ -35,8 +37,20 @@ ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const L
   // d loss / d l = softmax(l) (1 + 2 zLoss Z) - q
   at::Tensor gradient = l.sub(z).exp_().mul_(z.mul(2 * options.zLoss).add_(1));
   if (smoothing > 0) gradient.sub_(smoothing / vocabulary);
-  result.logitsGradient = gradient.scatter_(1, index, gradient.gather(1, index).sub_(1 - smoothing));
+  gradient.scatter_(1, index, gradient.gather(1, index).sub_(1 - smoothing));
+  result.logitsGradient = gradient.mul_(scale).to(logits.scalar_type());
   return result;
+}
+
+// The gradient takes the place of the logits where our own loop does it.
+ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options, double scale) {
+  const bool isOurs = logits.scalar_type() == at::kFloat || logits.scalar_type() == at::kBFloat16;
+  if (!logits.is_cpu() || !logits.is_contiguous() || !isOurs) return plainLoss(logits, targets, options, scale);
+  at::Tensor gradient = logits;
+  const LossSums sums =
+      lossGradient(gradient, targets.contiguous(),
+                   {.zLoss = options.zLoss, .labelSmoothing = options.labelSmoothing, .scale = scale});
+  return {sums.loss, sums.negativeLogProb, gradient};
 }
 
 }  // namespace
@@ -55,11 +69,10 @@ CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at:
     const int64_t to = std::min(from + rows, n);
     const LogitsPass pass = logitsOf(hidden.slice(0, from, to));
     const at::NoGradGuard noGrad;
-    const ChunkLoss loss = chunkLoss(pass.logits, targets.slice(0, from, to), options);
+    const ChunkLoss loss = chunkLoss(pass.logits, targets.slice(0, from, to), options, scale);
     result.loss += loss.loss * scale;
     result.negativeLogProb += loss.negativeLogProb;
-    const at::Tensor logitsGradient = loss.logitsGradient.mul(scale).to(pass.logits.scalar_type());
-    result.hiddenGradient.slice(0, from, to).copy_(pass.backward(logitsGradient));
+    result.hiddenGradient.slice(0, from, to).copy_(pass.backward(loss.logitsGradient));
   }
   return result;
 }

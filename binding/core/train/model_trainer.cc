@@ -16,6 +16,7 @@
 #include "core/train/cross_entropy.h"
 #include "core/train/dropout.h"
 #include "core/train/objective.h"
+#include "core/train/optimizer.h"
 #include "core/train/state_file.h"
 
 namespace softprompt {
@@ -70,7 +71,6 @@ struct ModelTrainer::State {
   RunIdentity identity() const;
   TrainLoss pass(const TokenRows& inputs, const TokenRows& targets, const std::vector<int64_t>& rows,
                  YieldPoint& yieldPoint);
-  double gradientNorm() const;
   std::string complaint(double loss, double norm, double rate) const;
   NamedTensors restoredWeights(const std::map<std::string, at::Tensor>& tensors, const std::string& prefix,
                                const std::string& path) const;
@@ -114,15 +114,6 @@ TrainLoss ModelTrainer::State::pass(const TokenRows& inputs, const TokenRows& ta
                                             yieldPoint, tokensOf(targets));
   network->backward(entropy.hiddenGradient);
   return {entropy.negativeLogProb, decoder.ids.numel()};
-}
-
-double ModelTrainer::State::gradientNorm() const {
-  double squares = 0;
-  for (const TrainableWeight& weight : network->weights()) {
-    const double norm = weight.gradient.norm().item<double>();
-    squares += norm * norm;
-  }
-  return std::sqrt(squares);
 }
 
 std::string ModelTrainer::State::complaint(double loss, double norm, double rate) const {
@@ -186,12 +177,12 @@ TrainStep ModelTrainer::step(const TokenRows& inputs, const TokenRows& targets, 
   // Nothing pauses from here on: the weights move from one step to the next as a whole.
   const at::NoGradGuard noGrad;
   result.loss = negativeLogProb / static_cast<double>(result.targetTokens);
-  result.gradientNorm = state.gradientNorm();
-  result.diverged = state.complaint(result.loss, result.gradientNorm, result.learningRate);
-  if (!result.diverged.empty()) return result;
   std::vector<at::Tensor> gradients;
   for (const TrainableWeight& weight : state.network->weights()) gradients.push_back(weight.gradient);
-  state.optimizer.update(gradients, result.gradientNorm, state.step, rateFactor);
+  result.gradientNorm = state.optimizer.measure(gradients);
+  result.diverged = state.complaint(result.loss, result.gradientNorm, result.learningRate);
+  if (!result.diverged.empty()) return result;
+  state.optimizer.update(state.step, rateFactor);
   refreshWeights(state.model);
   ++state.step;
   return result;

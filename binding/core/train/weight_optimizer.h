@@ -1,4 +1,5 @@
-// The optimiser of all of a network's weights: an update rule for each, after the gradients' common norm was clipped.
+// The optimiser of all of a network's weights, float32: for each an update rule of its own, after the norm of all
+// gradients together was clipped. What adafactor.h and adamw.h do for a prompt, in few passes over memory.
 //
 // Adafactor with parameter scaling is T5's own: a weight's rate is the schedule's times max(RMS(weight), 1e-3).
 #pragma once
@@ -6,12 +7,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "core/checkpoint/safetensors.h"
-#include "core/train/optimizer.h"
+#include "core/ops/weight_update.h"
+#include "core/train/options.h"
 
 namespace softprompt {
 
@@ -23,23 +24,37 @@ struct WeightRule {
 
 class WeightOptimizer {
  public:
-  // `weights`: float32, changed in place by update. `steps`: the schedule's length. Throws Error OPTION_UNSUPPORTED.
+  // `weights`: float32, contiguous, on the CPU; changed in place by update. `steps`: the schedule's length. Throws
+  // Error OPTION_UNSUPPORTED.
   WeightOptimizer(const WeightRule& rule, const NamedTensors& weights, int64_t steps);
 
-  // gradients: one of each weight, of its shape, whose norm together is `norm`. `step` counts from 0.
-  void update(const std::vector<at::Tensor>& gradients, double norm, int64_t step, double rateFactor);
+  // gradients: one of each weight, of its shape. Gives their norm; nothing has changed yet.
+  double measure(const std::vector<at::Tensor>& gradients);
+  // Takes the step `step` (from 0) with the gradients measured last.
+  void update(int64_t step, double rateFactor);
 
   NamedTensors state() const;
   // Throws Error CHECKPOINT_INVALID, naming the tensor; nothing has changed then.
   void restore(const std::map<std::string, at::Tensor>& state);
 
  private:
-  std::vector<std::unique_ptr<Optimizer>> fresh() const;
+  // Of a weight. Adafactor: rows and columns where it is factored, else squares. AdamW: mean and squares.
+  struct Slot {
+    std::string name;
+    at::Tensor weight;  // as a matrix: a vector is one row
+    std::map<std::string, at::Tensor> state;
+    at::Tensor gradient;
+    SquareSums sums;  // of a factored one's gradient
+  };
+
+  bool isFactored(const at::Tensor& weight) const;
+  void adafactor(Slot& slot, double clip, int64_t step, double rate) const;
+  void adamw(Slot& slot, double clip, int64_t step, double rate) const;
 
   WeightRule rule_;
   int64_t steps_;
-  NamedTensors weights_;
-  std::vector<std::unique_ptr<Optimizer>> optimizers_;
+  std::vector<Slot> slots_;
+  double norm_ = 0;
 };
 
 }  // namespace softprompt
