@@ -177,7 +177,7 @@ TEST(stepsOfAllWeightsArePyTorchs) {
         ModelTrainer trainer(model, rule == "adamw" ? adamw() : adafactor(), never);
         for (int i = 0; i < 5; ++i) trainer.step(rows.inputs, rows.targets, 1, never);
         const bool amplifies = std::string(family).starts_with("t5-v");
-        checkSampled(mastersOf(model), std::string(family) + "." + rule, amplifies ? 1e-3 : 1e-4);
+        checkSampled(mastersOf(model), std::string(family) + "." + rule, amplifies ? 5e-3 : 1e-4);
       }
     }
   }

@@ -27,6 +27,9 @@ const std::string kWeights = "weights.", kKept = "kept.", kOptimizer = "optimize
 // Beyond this squares are not float32 numbers any more.
 constexpr double kLargestNorm = 1e18;
 
+// Logits at once. Each chunk adds to the whole of the head's gradient, so that it has a number of tokens at least.
+constexpr int64_t kChunkLogits = 1 << 22, kChunkTokens = 256;
+
 int64_t tokensOf(const TokenRows& rows) {
   return static_cast<int64_t>(rows.ids.size());
 }
@@ -110,8 +113,9 @@ TrainLoss ModelTrainer::State::pass(const TokenRows& inputs, const TokenRows& ta
       {encoder.ids.to(device), encoder.mask.to(device), decoder.decoderIds.to(device), decoder.positions.to(device)},
       through);
   const LogitsOf logitsOf = [&](const at::Tensor& chunk) { return network->logits(chunk); };
+  const int64_t chunkLogits = std::max(kChunkLogits, kChunkTokens * config.vocabSize);
   const CrossEntropy entropy = crossEntropy(logitsOf, config.vocabSize, hidden, decoder.ids.to(device), options.loss,
-                                            yieldPoint, tokensOf(targets));
+                                            yieldPoint, tokensOf(targets), chunkLogits);
   network->backward(entropy.hiddenGradient);
   return {entropy.negativeLogProb, decoder.ids.numel()};
 }
