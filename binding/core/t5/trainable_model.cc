@@ -47,8 +47,9 @@ void checkNames(const LoadedModel& source, const NamedTensors& tensors) {
   }
   if (!agrees) {
     throw Error("MODEL_UNSUPPORTED",
-                "the tensors of this TorchScript module are not named as its config.json demands, so it cannot be "
-                "trained: load the model's Hugging Face folder");
+                "this model does not hold the tensors that its config.json demands (a foreign TorchScript module, or "
+                "weights that were made smaller), so it cannot be trained: load its Hugging Face folder in float32 or "
+                "bfloat16");
   }
 }
 

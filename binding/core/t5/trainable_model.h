@@ -14,7 +14,7 @@ struct TrainableOptions {
   std::string device = "auto";
 };
 
-// Throws Error MODEL_UNSUPPORTED where `source` is a foreign module whose tensors are not those of its config.
+// Throws Error MODEL_UNSUPPORTED where the tensors of `source` are not those of its config.
 LoadedModel trainableCopy(const LoadedModel& source, const TrainableOptions& options, YieldPoint& yieldPoint);
 
 // Random weights by the config and the seed. Throws Error CONFIG_*.
