@@ -53,13 +53,11 @@ ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const L
   return {sums.loss, sums.negativeLogProb, gradient};
 }
 
-}  // namespace
-
-CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at::Tensor& hidden,
-                          const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint,
-                          int64_t meanOver, int64_t chunkLogits) {
+// `lossOf`: chunkLoss or plainLoss. `rows` of hidden at once.
+template <class LossOf>
+CrossEntropy inChunks(const LogitsOf& logitsOf, const LossOf& lossOf, int64_t rows, const at::Tensor& hidden,
+                      const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver) {
   const int64_t n = hidden.size(0);
-  const int64_t rows = std::max<int64_t>(1, chunkLogits / vocabSize);
   const double scale =
       options.reduction == Reduction::kMean ? 1.0 / static_cast<double>(meanOver > 0 ? meanOver : n) : 1.0;
   CrossEntropy result;
@@ -69,12 +67,25 @@ CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at:
     const int64_t to = std::min(from + rows, n);
     const LogitsPass pass = logitsOf(hidden.slice(0, from, to));
     const at::NoGradGuard noGrad;
-    const ChunkLoss loss = chunkLoss(pass.logits, targets.slice(0, from, to), options, scale);
+    const ChunkLoss loss = lossOf(pass.logits, targets.slice(0, from, to), options, scale);
     result.loss += loss.loss * scale;
     result.negativeLogProb += loss.negativeLogProb;
     result.hiddenGradient.slice(0, from, to).copy_(pass.backward(loss.logitsGradient));
   }
   return result;
+}
+
+int64_t rowsAtOnce(int64_t chunkLogits, int64_t vocabSize) {
+  return std::max<int64_t>(1, chunkLogits / vocabSize);
+}
+
+}  // namespace
+
+CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at::Tensor& hidden,
+                          const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint,
+                          int64_t meanOver, int64_t chunkLogits) {
+  return inChunks(logitsOf, chunkLoss, rowsAtOnce(chunkLogits, vocabSize), hidden, targets, options, yieldPoint,
+                  meanOver);
 }
 
 CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
@@ -87,13 +98,14 @@ CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::T
               return torch::autograd::grad({logits}, {chunk}, {gradient})[0];
             }};
   };
-  return crossEntropy(logitsOf, model.config().vocabSize, hidden, targets, options, yieldPoint, meanOver, chunkLogits);
+  return inChunks(logitsOf, plainLoss, rowsAtOnce(chunkLogits, model.config().vocabSize), hidden, targets, options,
+                  yieldPoint, meanOver);
 }
 
 double negativeLogProb(Executor& model, const at::Tensor& hidden, const at::Tensor& targets, YieldPoint& yieldPoint,
                        int64_t chunkLogits) {
   const at::NoGradGuard noGrad;
-  const int64_t n = hidden.size(0), rows = std::max<int64_t>(1, chunkLogits / model.config().vocabSize);
+  const int64_t n = hidden.size(0), rows = rowsAtOnce(chunkLogits, model.config().vocabSize);
   double sum = 0;
   for (int64_t from = 0; from < n; from += rows) {
     if (from > 0) yieldPoint.pause();
