@@ -42,6 +42,8 @@ export const ERROR_CODES = {
   DATA_EMPTY: 'A data set without a single row.',
   DATA_ROW_INVALID: 'A row of a data set that is not an example.',
   DATA_TARGET_EMPTY: 'A row of a data set whose target is missing or empty.',
+  DATA_TEXT_SHORT: 'A text that does not fill a single window.',
+  DATA_TEXT_UNKNOWN: 'A text of which the tokenizer knows no character.',
   DATA_LABEL_UNKNOWN: 'A row of a data set whose target is none of the labels.',
   DATA_METRIC_UNFIT: 'A metric that the targets of a data set cannot be measured by, such as a correlation of words.',
 

@@ -1,20 +1,13 @@
-import { CheckpointError, OptionError } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import type { NativePromptRows, NativeStep } from '../native.js'
 import { Curve } from './curve.js'
+import { type Evaluated, Evaluations } from './evaluations.js'
 import { LossWatch } from './losses.js'
 import type { TuneOutcome } from './outcome.js'
 
-export interface Best {
-  step: number
-  metrics: Record<string, number>
+export interface Best extends Evaluated {
   prompt: NativePromptRows
   outcome: TuneOutcome
-}
-
-/** How evaluations are compared. */
-export interface Ranking {
-  bestMetric: string
-  higherIsBetter: boolean
 }
 
 /** Why a run is over. */
@@ -30,13 +23,7 @@ export interface Divergence {
 }
 
 /** What is known of one run beside the tuner's own state. */
-export class RunState {
-  /** The step of the last evaluation; 0 for none. */
-  evaluatedAt = 0
-  best: Best | undefined
-  /** Evaluations in a row that were no better than the best. */
-  worse = 0
-  history: { step: number; metrics: Record<string, number> }[] = []
+export class RunState extends Evaluations<Best> {
   losses: Curve<'loss' | 'learningRate' | 'gradientNorm'>
   examples = 0
   /** Set when it is over. */
@@ -48,6 +35,7 @@ export class RunState {
   safe: { step: number; prompt: NativePromptRows } | undefined
 
   constructor(steps: number) {
+    super()
     this.losses = new Curve(steps)
   }
 
@@ -60,22 +48,6 @@ export class RunState {
     this.examples += examples
     this.losses.add(step, { loss, learningRate, gradientNorm })
     this.watch.add(loss)
-  }
-
-  /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
-  evaluated(evaluation: Best, { bestMetric: metric, higherIsBetter }: Ranking): boolean {
-    const { step, metrics } = evaluation
-    if (typeof metrics[metric] !== 'number') {
-      const names = Object.keys(metrics).join(', ')
-      throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)
-    }
-    this.evaluatedAt = step
-    this.history.push({ step, metrics })
-    const gain = this.best === undefined ? 1 : (metrics[metric] as number) - (this.best.metrics[metric] as number)
-    const better = higherIsBetter ? gain > 0 : this.best === undefined || gain < 0
-    this.worse = better ? 0 : this.worse + 1
-    if (better) this.best = evaluation
-    return better
   }
 
   toJSON() {
