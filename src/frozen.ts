@@ -14,3 +14,13 @@ export interface Frozen {
   /** What it was loaded as, for messages and a prompt's metadata: the folder's or file's name. */
   name: string
 }
+
+/** A model and where it came from. */
+export interface Loaded extends Frozen {
+  /** The folder or file that it was loaded from; empty for one that was made or trained here. */
+  path: string
+  /** The folder of its tokenizer's files; null where it has none. */
+  tokenizerFolder: string | null
+  /** Made by `T5.create`: it has learned nothing. */
+  isNew: boolean
+}

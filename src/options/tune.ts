@@ -224,7 +224,7 @@ export function resolveTune(given: unknown): ResolvedTune {
 }
 
 /** A function may give numbers under names of its own, which are only known when it has run. */
-function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): string {
+export function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): string {
   const names = metrics.map(nameOf)
   const known =
     wanted === undefined ||
@@ -234,7 +234,7 @@ function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): s
   return wanted ?? (names[0] as string)
 }
 
-function checkpointChoice(value: unknown, name: string): { path: string; every?: number } {
+export function checkpointChoice(value: unknown, name: string): { path: string; every?: number } {
   const { path, every } = checkOptions('tune', value, { path: text, every: integer(1) }, `${name}.`)
   if (path === undefined)
     throw invalidOption(`${name}.path`, path, `the path of a file, as in { path: 'run.ckpt', every: 100 } (got ${show(value)})`)

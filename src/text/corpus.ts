@@ -4,7 +4,7 @@ import { CounterRandom, Purpose } from '../random.js'
 import { Order } from '../train/order.js'
 import { readText } from './read.js'
 import type { ResolvedText } from './source.js'
-import { type PackOptions, Packer, type TextCounts } from './windows.js'
+import { Packer, type PackOptions, type TextCounts } from './windows.js'
 
 /** A window, and what it is known by: the pass over the text that it is of, and its place in the text. */
 export interface Window {
@@ -23,6 +23,8 @@ export interface Corpus {
   take(count: number): Promise<Window[]>
   /** Of all tokens taken until now. */
   digest(): string
+  /** Lets go of open files. */
+  close?(): void
 }
 
 export interface CorpusOptions extends PackOptions {
@@ -33,7 +35,11 @@ export interface CorpusOptions extends PackOptions {
 }
 
 /** Reads a text whole, as windows in the text's order. Rejects with DATA_EMPTY, or DATA_TEXT_SHORT where it fills none. */
-export async function readWindows(source: ResolvedText, options: PackOptions, name: string): Promise<{ windows: Int32Array[]; counts: TextCounts }> {
+export async function readWindows(
+  source: ResolvedText,
+  options: PackOptions,
+  name: string,
+): Promise<{ windows: Int32Array[]; counts: TextCounts }> {
   const packer = new Packer(options)
   const windows: Int32Array[] = []
   for await (const window of packer.windows(readText(source, options.signal))) windows.push(window)
@@ -127,6 +133,10 @@ export class StreamedCorpus extends Digested implements Corpus {
       else this.#again()
     }
     return taken
+  }
+
+  close(): void {
+    this.#windows.return(undefined).catch(() => {})
   }
 
   #again(): void {

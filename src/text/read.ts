@@ -80,5 +80,8 @@ function field(value: unknown, column: string, where: string): string | Ids {
   const what = isObject(value)
     ? `the row's "${column}" is ${show(content)}${names && ` (it has ${names})`}`
     : `${show(value)} is no document`
-  throw new DataError('DATA_ROW_INVALID', `${where}: ${what}. Expected text, or { "${column}": "some text" }; name another field as 'column'.`)
+  throw new DataError(
+    'DATA_ROW_INVALID',
+    `${where}: ${what}. Expected text, or { "${column}": "some text" }; name another field as 'column'.`,
+  )
 }

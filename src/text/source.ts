@@ -91,7 +91,10 @@ export async function resolveText({ path, rows, format, column = 'text', documen
   return { files, rows: undefined, column, documents, whole: repeatable && bytes <= LARGEST_WHOLE, repeatable }
 }
 
-async function filesOf(path: string, format: TextFormat | undefined): Promise<{ files: { path: string; format: TextFormat }[]; bytes: number }> {
+async function filesOf(
+  path: string,
+  format: TextFormat | undefined,
+): Promise<{ files: { path: string; format: TextFormat }[]; bytes: number }> {
   if (path === STDIN) return { files: [{ path, format: format ?? 'txt' }], bytes: 0 }
   const found = await stat(path).catch((error) => {
     throw fileError(path, error)
