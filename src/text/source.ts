@@ -60,7 +60,7 @@ const CHECKS = {
 }
 
 /** Larger files than this, in bytes together, are read as they are needed instead of being held in memory as tokens. */
-export const LARGEST_WHOLE = 512 * 2 ** 20
+export const LARGEST_WHOLE = 256 * 2 ** 20
 
 /** What a caller gave as text, checked as far as can be without opening it: throws OPTION_INVALID. */
 export function checkText(given: unknown, name: string): TextFiles {

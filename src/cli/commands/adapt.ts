@@ -33,7 +33,7 @@ Examples:
   softprompt adapt ... --objective prefix-lm:0.5,span-corruption:0.5
   zcat wiki.jsonl.gz | softprompt adapt --model models/nano-t5 --text - --format jsonl --out nano-wiki
 
-A folder stands for all its .txt, .jsonl, .json, .csv, .tsv and .parquet files. Files of more than 512 MB together, and standard input, are read as they are
+A folder stands for all its .txt, .jsonl, .json, .csv, .tsv and .parquet files. Files of more than 256 MB together, and standard input, are read as they are
 needed. Ctrl-C stops the run, saves the best weights so far to --out and ends with exit code 130.`
 
 export function adaptCommand(root: Command): void {
