@@ -30,6 +30,54 @@ test.skipIf(!peft)(
 
 const TORCH = ['transformers', 'torch']
 const torch = pythonWith(...TORCH)
+
+describe.skipIf(!torch)(`transformers loads what save writes ${wants(...TORCH)}`, () => {
+  const inputs = [
+    [5, 9, 30, 1],
+    [7, 8, 1],
+  ]
+  const targets = [
+    [12, 40, 1],
+    [50, 1],
+  ]
+
+  /** Compares our log-probabilities with those of the saved folder. */
+  async function compare(model: T5, name: string): Promise<void> {
+    const path = join(folder, name)
+    await model.save(path)
+    const ids = [inputs, targets].map((rows) => JSON.stringify(rows))
+    const found = JSON.parse(await run(torch as string, 'test/python/check_saved.py', path, ...ids))
+    expect(found.unexpected_keys).toEqual([])
+    expect(found.missing_keys).toEqual([])
+    const scores = await model.score(inputs.map((input, i) => ({ input, target: targets[i] as number[] })))
+    for (const [row, { tokenLogProbs }] of scores.entries())
+      expect(relativeDifference([...tokenLogProbs], found.logProbs[row])).toBeLessThan(1e-4)
+  }
+
+  test.each(['t5-v1.0', 't5-v1.1', 'mt5', 'umt5', 'ul2', 'madlad400'])(
+    'a %s whose weights have learned',
+    async (family) => {
+      const t5 = await load(folderOf(family))
+      const train = inputs.map((input, i) => ({ input, target: targets[i] as number[] }))
+      const { model } = await t5.finetune({ train, steps: 2, seed: 1 }).result
+      await compare(model, `${family}-learned`)
+      await model.dispose()
+    },
+    300_000,
+  )
+
+  test.each([true, false])(
+    'a new model, its head tied: %s',
+    async (tie_word_embeddings) => {
+      const config = { vocab_size: 120, d_model: 32, d_ff: 64, num_layers: 2, num_heads: 2, tie_word_embeddings }
+      const model = await T5.create(config, { device: 'cpu', threads: 1 })
+      await compare(model, `new-${tie_word_embeddings}`)
+      await model.dispose()
+    },
+    300_000,
+  )
+})
+
 describe.skipIf(!torch)(`TorchScript and PyTorch ${wants(...TORCH)}`, () => {
   test.each(['t5-v1.0', 'mt5', 'ul2'])(
     'PyTorch runs a converted %s as Hugging Face runs the folder',

@@ -153,21 +153,18 @@ test('a divergence fails, or ends the run with the best weights', async () => {
 })
 
 test.each([
-  [{}, /'train' is missing/],
-  [{ ...TINY_FINETUNE, steps: 0 }, /'steps' is 0/],
-  [{ ...TINY_FINETUNE, optimizer: { name: 'adafactor', learningRate: 1 }, learningRate: 1 }, /both given/],
-  [{ ...TINY_FINETUNE, optimizer: { name: 'sgd' } }, /'optimizer.name'/],
-  [{ ...TINY_FINETUNE, optimizer: { name: 'adamw', clipThreshold: 1 } }, /optimizer.clipThreshold/],
-  [{ ...TINY_FINETUNE, patience: 2 }, /needs validation/],
-  [{ ...TINY_FINETUNE, resume: true }, /needs 'checkpoint'/],
-  [{ ...TINY_FINETUNE, validation: TINY_EXAMPLES, validationSplit: 0.5 }, /both given/],
-  [{ ...TINY_FINETUNE, prompt: { length: 3 } }, /no option 'prompt'/],
-] as [object, RegExp][])('options %j are refused', async (options, message) => {
-  const t5 = await tiny()
-  expect(await failure(t5.finetune(options as never).result)).toMatchObject({
-    code: 'OPTION_INVALID',
-    message: expect.stringMatching(message),
-  })
+  ['no examples', { train: undefined }, /'train' is missing/],
+  ['no step', { steps: 0 }, /'steps' is 0/],
+  ['two rates', { optimizer: { name: 'adafactor', learningRate: 1 }, learningRate: 1 }, /both given/],
+  ['an unknown rule', { optimizer: { name: 'sgd' } }, /'optimizer.name'/],
+  ["another rule's setting", { optimizer: { name: 'adamw', clipThreshold: 1 } }, /optimizer.clipThreshold/],
+  ['patience without validation', { patience: 2 }, /needs validation/],
+  ['resume without a checkpoint', { resume: true }, /needs 'checkpoint'/],
+  ['two validations', { validation: TINY_EXAMPLES, validationSplit: 0.5 }, /both given/],
+  ['an option of tune', { prompt: { length: 3 } }, /no option 'prompt'/],
+] as [string, object, RegExp][])('%s is refused', async (_, options, message) => {
+  const run = (await tiny()).finetune({ ...TINY_FINETUNE, ...options } as never)
+  expect(await failure(run.result)).toMatchObject({ code: 'OPTION_INVALID', message: expect.stringMatching(message) })
 })
 
 test('Muon is a rule for prompts', async () => {

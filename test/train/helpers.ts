@@ -1,5 +1,6 @@
+import { join } from 'node:path'
 import { type AdaptOptions, type FinetuneOptions, T5 } from '../../src/index.js'
-import { load, NANO, TINY, TINY_EXAMPLES } from '../api/helpers.js'
+import { load, NANO, ROOT, TINY, TINY_EXAMPLES } from '../api/helpers.js'
 
 /** Sentences of a small grammar: easy to become better at. */
 export const SENTENCES = Array.from({ length: 240 }, (_, i) => {
@@ -21,6 +22,11 @@ export function create(options: Parameters<typeof T5.create>[1] = {}): Promise<T
 }
 
 export const tiny = () => load(TINY)
+
+/** A model of bytes: its vocabulary is small, so that steps are fast. */
+export function createOfBytes(): Promise<T5> {
+  return T5.create({ ...SMALL_CONFIG, vocab_size: 384 }, { tokenizer: join(ROOT, 'test', 'fixtures', 'byt5'), ...ON_ONE_THREAD, seed: 3 })
+}
 
 /** A run on the tiny model that takes moments. */
 export const TINY_FINETUNE: FinetuneOptions = { train: TINY_EXAMPLES, steps: 6, batchSize: 3, seed: 7 }

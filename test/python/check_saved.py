@@ -1,0 +1,17 @@
+"""python check_saved.py FOLDER INPUTS TARGETS: the log-probabilities that transformers' model of a saved folder gives to each target token."""
+import json
+import sys
+
+import torch
+from transformers import AutoModelForSeq2SeqLM
+
+folder, inputs, targets = sys.argv[1:]
+model, loading = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+model.eval()
+log_probs = []
+with torch.no_grad():
+    for ids, labels in zip(json.loads(inputs), json.loads(targets)):
+        out = model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels]))
+        log_probs.append(torch.log_softmax(out.logits[0], -1)[torch.arange(len(labels)), labels].tolist())
+found = {name: sorted(loading[name]) for name in ("missing_keys", "unexpected_keys")}
+print(json.dumps({"logProbs": log_probs, "class": type(model).__name__, **found}))
