@@ -53,7 +53,7 @@ const CHECKS = {
 /** What a new model has that its config does not say: T5 v1.1. */
 const DEFAULTS = {
   ...{ architectures: ['T5ForConditionalGeneration'], model_type: 't5', feed_forward_proj: 'gated-gelu', tie_word_embeddings: false },
-  ...{ pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0, dropout_rate: 0.1, layer_norm_epsilon: 1e-6, initializer_factor: 1 },
+  ...{ pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0, dropout_rate: 0.1, layer_norm_epsilon: 1e-6 },
   ...{ relative_attention_num_buckets: 32, relative_attention_max_distance: 128, is_encoder_decoder: true },
 }
 

@@ -31,7 +31,7 @@ export async function saveModel(model: Loaded, call: Call, folder: unknown, opti
   try {
     await mkdir(beside)
     await finish({ ...call, signal: checked.signal }, () => model.native.saveWeights(join(beside, 'model.safetensors'), dtype))
-    await writeSynced(join(beside, 'config.json'), `${JSON.stringify(configOf(model, dtype), null, 2)}\n`)
+    await writeSynced(join(beside, 'config.json'), configText(model, dtype))
     if (model.tokenizerFolder !== null) await copyTokenizerFiles(model.tokenizerFolder, beside)
     await chmod(beside, 0o755)
     await replace(path, beside)
@@ -59,9 +59,12 @@ const ARCHITECTURES: Record<string, string> = {
   ...{ t5: 'T5ForConditionalGeneration', mt5: 'MT5ForConditionalGeneration', umt5: 'UMT5ForConditionalGeneration' },
 }
 
-function configOf({ config }: Loaded, dtype: string): object {
+function configText({ config }: Loaded, dtype: string): string {
   const { torch_dtype: _, ...raw } = config.raw
-  return { architectures: [ARCHITECTURES[config.modelType] ?? ARCHITECTURES.t5], model_type: config.modelType, ...raw, dtype }
+  const fields = { architectures: [ARCHITECTURES[config.modelType] ?? ARCHITECTURES.t5], model_type: config.modelType, ...raw, dtype }
+  // Transformers insists that these are written as floats, and JSON.stringify writes 1.0 as 1.
+  const floats = /^( *"(?:initializer_factor|dropout_rate|classifier_dropout|layer_norm_epsilon)": -?\d+)(?=,?$)/gm
+  return `${JSON.stringify(fields, null, 2).replace(floats, '$1.0')}\n`
 }
 
 async function writeSynced(path: string, content: string): Promise<void> {

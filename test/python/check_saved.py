@@ -8,6 +8,8 @@ from transformers import AutoModelForSeq2SeqLM
 folder, inputs, targets = sys.argv[1:]
 model, loading = AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
 model.eval()
+if model.config.model_type == "umt5":  # transformers 5 forces the flag to true, and scales by it
+    model.config.tie_word_embeddings = json.load(open(folder + "/config.json")).get("tie_word_embeddings", True)
 log_probs = []
 with torch.no_grad():
     for ids, labels in zip(json.loads(inputs), json.loads(targets)):
