@@ -12,6 +12,7 @@ import { generateCommand } from './commands/generate.js'
 import { inspectCommand } from './commands/inspect.js'
 import { libtorchCommand } from './commands/libtorch.js'
 import { pullCommand } from './commands/pull.js'
+import { studyCommand } from './commands/study.js'
 import { tuneCommand } from './commands/tune.js'
 import { ExitCode, exitCodeOf, explain } from './failure.js'
 
@@ -45,6 +46,7 @@ function program(): Command {
     generateCommand,
     evaluateCommand,
     explainCommand,
+    studyCommand,
     convertCommand,
     inspectCommand,
     libtorchCommand,
