@@ -1,4 +1,4 @@
-import { OptionError } from '../errors.js'
+import { OptionError, TuneError } from '../errors.js'
 import type { Frozen } from '../frozen.js'
 import { finish } from '../job.js'
 import { type Mixture, makeExample, sentinelsNeeded, windowTokens } from '../objectives/objective.js'
@@ -92,6 +92,7 @@ export class AdaptCourse implements Course<TextSummary> {
       tokens += targetTokens
     }
     const loss = nats / tokens
+    if (!Number.isFinite(loss)) throw new TuneError('TUNE_DIVERGED', `The validation loss is ${loss}. Try a tenth of the learning rate.`)
     return { metrics: { loss, perplexity: Math.exp(loss) }, outcome: null }
   }
 }

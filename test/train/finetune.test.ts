@@ -59,6 +59,17 @@ test('what is saved loads with the same outputs and fingerprint', async () => {
   await model.dispose()
 })
 
+test('a copy that computes in bfloat16 is, once saved and loaded so, the same model', async () => {
+  const t5 = await tiny()
+  const { model } = await t5.finetune({ ...TINY_FINETUNE, dtype: 'bfloat16' }).result
+  expect(model.dtype).toBe('bfloat16')
+  await model.save(join(folder, 'mixed'))
+  const again = await load(join(folder, 'mixed'), { dtype: 'bfloat16' })
+  expect(again.fingerprint).toBe(model.fingerprint)
+  expect(await scoresOf(again)).toEqual(await scoresOf(model))
+  await model.dispose()
+})
+
 test('the best weights by the metric are the result, and patience ends the run', async () => {
   const t5 = await tiny()
   // A metric that is best at the second evaluation.
