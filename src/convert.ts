@@ -1,12 +1,11 @@
-import { chmod, cp, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import { captureCall, ModelError } from './errors.js'
 import { locateModel } from './hub/cache.js'
 import { finish } from './job.js'
 import { loadNative } from './libtorch/load.js'
 import { tokenizerFolder } from './load.js'
 import { checkOptions, oneOf, signal, text } from './options/check.js'
-import { namesBytes } from './tokenizer/load.js'
+import { copyTokenizerFiles } from './tokenizer/copy.js'
 import { checkWritable } from './writable.js'
 
 export interface ConvertOptions {
@@ -14,8 +13,6 @@ export interface ConvertOptions {
   dtype?: 'auto' | 'float32' | 'bfloat16'
   signal?: AbortSignal
 }
-
-const TOKENIZER_FILES = ['spiece.model', 'tokenizer.json', 'tokenizer_config.json']
 
 /**
  * Writes the model in a folder (or a hub id in the local cache) as one TorchScript file, which PyTorch can load too; the tokenizer's files go beside it, into
@@ -37,22 +34,8 @@ export async function convert(source: string, out: string, options?: ConvertOpti
 async function copyTokenizer(from: string, to: string): Promise<void> {
   const copy = await mkdtemp(`${to}.`)
   await chmod(copy, 0o755) // temporary folders are private, and this one stays
-  let found = await copyNameOfBytes(from, copy)
-  for (const file of TOKENIZER_FILES) {
-    found =
-      (await cp(join(from, file), join(copy, file), { dereference: true }).then(
-        () => true,
-        () => false,
-      )) || found
-  }
+  const found = await copyTokenizerFiles(from, copy)
   await rm(to, { recursive: true, force: true })
   if (found) await rename(copy, to)
   else await rm(copy, { recursive: true })
-}
-
-/** ByT5's tokenizer may be no more than a name in config.json, which stays behind. Overwritten by a tokenizer_config.json, where there is one. */
-async function copyNameOfBytes(from: string, to: string): Promise<boolean> {
-  if (!(await namesBytes(from))) return false
-  await writeFile(join(to, 'tokenizer_config.json'), `${JSON.stringify({ tokenizer_class: 'ByT5Tokenizer' })}\n`)
-  return true
 }

@@ -28,14 +28,17 @@ export function short(value: number): string {
   return value.toLocaleString('en-US', { maximumSignificantDigits: 3 })
 }
 
+/** Metrics that are no shares, however small. */
+const PLAIN = ['loss', 'perplexity']
+
 /** Metrics are shares of 1 in the API and percentages for people; one of the user's own may be any number. */
-export function metricValue(value: number): string {
-  return Math.abs(value) <= 1 ? percent(value) : Number(value.toPrecision(4)).toLocaleString('en-US')
+export function metricValue(value: number, name?: string): string {
+  return Math.abs(value) <= 1 && !PLAIN.includes(name as string) ? percent(value) : Number(value.toPrecision(4)).toLocaleString('en-US')
 }
 
 /** All metrics by name. */
 export function metricsLine(metrics: Record<string, number>): string {
   return Object.entries(metrics)
-    .map(([name, value]) => `${name} ${metricValue(value)}`)
+    .map(([name, value]) => `${name} ${metricValue(value, name)}`)
     .join(', ')
 }

@@ -16,9 +16,20 @@ export interface Frozen {
   name: string
 }
 
-/** Refuses a model in int8, which has no gradients, before any work is done for `call`. */
-export function requireGradients({ native, name }: Frozen, call: string): void {
-  if (native.info.dtype !== 'int8') return
+/** A model and where it came from. */
+export interface Loaded extends Frozen {
+  /** The folder or file that it was loaded from; empty for one that was made or trained here. */
+  path: string
+  /** The folder of its tokenizer's files; null where it has none. */
+  tokenizerFolder: string | null
+  /** Made by `T5.create`: it has learned nothing. */
+  isNew: boolean
+}
+
+/** The dtype of a model that has gradients; refuses one in int8 before any work is done for `call`. */
+export function requireGradients({ native, name }: Frozen, call: string): 'float32' | 'bfloat16' {
+  const { dtype } = native.info
+  if (dtype !== 'int8') return dtype
   const how = "Load it with dtype 'bfloat16' or 'float32' for that; prompts that are tuned so work in int8 too."
   throw new OptionError(
     'OPTION_UNSUPPORTED',

@@ -1,5 +1,6 @@
 export type { T5Config } from './config.js'
 export { type ConvertOptions, convert } from './convert.js'
+export type { CreateOptions, NewConfig } from './create.js'
 export type { DataFormat, DataSummary, DataWarning, Example, ExampleSource, MappedSource, SetSummary } from './dataset.js'
 export type { ClassificationEnsemble, GenerationEnsemble, ScoreEnsemble } from './ensemble.js'
 export {
@@ -30,16 +31,38 @@ export type { Device, LoadOptions, LoadProgress } from './load.js'
 export type { Metric, MetricChoice, MetricDefinition, MetricResult, MetricRow } from './metrics/index.js'
 export { type ModelInfo, T5 } from './model.js'
 export type { Dtype } from './native.js'
+export type { ObjectiveName } from './objectives/objective.js'
+export type { AdaptOptions, AdaptPreset } from './options/adapt.js'
+export type { FinetuneOptions } from './options/finetune.js'
 export type { GenerateOptions } from './options/generate.js'
 export type { LossOptions } from './options/loss.js'
+export type { ModelAdafactorOptions, ModelAdamWOptions, ModelOptimizerOptions, ModelSchedule } from './options/model-optimizer.js'
 export type { AdafactorOptions, AdamWOptions, MuonOptions, OptimizerOptions, Schedule } from './options/optimizer.js'
+export type { TrainingOptions } from './options/training.js'
 export type { Init, NewPrompt, OnDivergence, RunOptions, TaskPrompts, TuneOptions } from './options/tune.js'
 export { type AnyPrompt, type EnsembleOptions, PromptEnsemble, type PromptFormat, type PromptShape, SoftPrompt } from './prompt.js'
 export type { Query, QueryRow } from './query.js'
 export { type ReportOptions, writeReport } from './report/write.js'
+export type { SaveOptions } from './save.js'
 export type { Classification, ClassifyInput, ClassifyOptions, Score, ScoreOptions, ScoreRow } from './score.js'
 export type { Piece } from './stream.js'
+export type { DocumentUnit, TextFiles, TextFormat, TextRow, TextSource } from './text/source.js'
+export type { TextPart, TextSummary } from './text/summary.js'
 export type { Ids, Tokenizer } from './tokenizer/index.js'
+export type { TrainEndEvent, TrainEvent, TrainStartEvent, TrainStepEvent } from './train/events.js'
+export type { TrainReport } from './train/report.js'
+export type { TrainingRun } from './train/run.js'
+export type {
+  AdaptEvent,
+  AdaptReport,
+  AdaptResult,
+  AdaptRun,
+  FinetuneEvent,
+  FinetuneReport,
+  FinetuneResult,
+  FinetuneRun,
+} from './train/runs.js'
+export type { TrainStopReason } from './train/state.js'
 export type {
   CheckpointEvent,
   DivergenceEvent,

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { t5Config } from './config.js'
 import type { CallSite } from './errors.js'
-import type { Frozen } from './frozen.js'
+import type { Loaded } from './frozen.js'
 import { locateModel } from './hub/cache.js'
 import { finish } from './job.js'
 import { loadNative } from './libtorch/load.js'
@@ -41,11 +41,11 @@ const CHECKS = {
 }
 
 /** A folder or .pt on disk to a frozen model; see `T5.load`. */
-export async function loadFrozen(source: unknown, options: unknown, site: CallSite): Promise<Frozen & { path: string }> {
+export async function loadFrozen(source: unknown, options: unknown, site: CallSite): Promise<Loaded> {
   const checked = checkOptions('T5.load', options, CHECKS)
   const path = await locateModel(text(source, 'source'))
   checked.signal?.throwIfAborted()
-  const tokenizer = await tokenizerOf(path)
+  const { tokenizer, folder } = await tokenizerOf(path)
   const native = await loadNative()
   const name = basename(resolve(source as string))
   const tell = checked.onProgress ?? (() => {})
@@ -63,13 +63,19 @@ export async function loadFrozen(source: unknown, options: unknown, site: CallSi
   const config = t5Config(model.info.configJson)
   const { fingerprint } = model.info
   tell({ status: 'ready', name })
-  return { native: model, tokenizer, config, dModel: config.dModel, fingerprint, libtorch: native.versions().libtorch, name, path }
+  const { libtorch } = native.versions()
+  const kept = { path, tokenizerFolder: tokenizer && folder, isNew: false }
+  return { native: model, tokenizer, config, dModel: config.dModel, fingerprint, libtorch, name, ...kept }
 }
 
 /** The tokenizer of a folder; of a .pt, from the folder that `convert` wrote beside it, else from the folder that it is in. */
-async function tokenizerOf(path: string): Promise<Tokenizer | null> {
-  if (statSync(path).isDirectory()) return loadTokenizer(path)
-  return (await loadTokenizer(tokenizerFolder(path))) ?? loadTokenizer(dirname(path))
+async function tokenizerOf(path: string): Promise<{ tokenizer: Tokenizer | null; folder: string }> {
+  const folders = statSync(path).isDirectory() ? [path] : [tokenizerFolder(path), dirname(path)]
+  for (const folder of folders) {
+    const tokenizer = await loadTokenizer(folder)
+    if (tokenizer) return { tokenizer, folder }
+  }
+  return { tokenizer: null, folder: folders[0] as string }
 }
 
 /** Where the tokenizer of `model.pt` is kept: `model.tokenizer/`. */
@@ -77,7 +83,7 @@ export function tokenizerFolder(ptPath: string): string {
   return `${ptPath.replace(/\.pt$/, '')}.tokenizer`
 }
 
-function deviceName(value: unknown, name: string): Device {
+export function deviceName(value: unknown, name: string): Device {
   if (typeof value !== 'string' || !/^(auto|cpu|cuda|cuda:\d+)$/.test(value))
     throw invalidOption(name, value, "'auto', 'cpu', 'cuda' or 'cuda:N'")
   return value as Device

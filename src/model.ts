@@ -1,18 +1,23 @@
 import type { T5Config } from './config.js'
+import { type CreateOptions, createModel, type NewConfig } from './create.js'
 import type { Example } from './dataset.js'
-import { captureCall, errorFromNative, ModelError } from './errors.js'
+import { type CallSite, captureCall, errorFromNative, ModelError } from './errors.js'
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js'
 import { type ExplainOptions, type Explanation, explain } from './explain.js'
-import type { Frozen } from './frozen.js'
+import type { Frozen, Loaded } from './frozen.js'
 import { type Generated, type Generation, generate } from './generate.js'
 import { type Gradient, type GradientOptions, gradient } from './gradient.js'
 import { type Call, finish, forCall } from './job.js'
 import { type LoadOptions, loadFrozen } from './load.js'
 import type { Dtype } from './native.js'
+import { type AdaptOptions, resolveAdapt } from './options/adapt.js'
+import { type FinetuneOptions, resolveFinetune } from './options/finetune.js'
 import type { GenerateOptions } from './options/generate.js'
+import type { ResolvedTraining } from './options/training.js'
 import { resolveTune, type TuneOptions } from './options/tune.js'
 import type { SoftPrompt } from './prompt.js'
 import type { Query } from './query.js'
+import { type SaveOptions, saveModel } from './save.js'
 import {
   type Classification,
   type ClassifyInput,
@@ -25,12 +30,20 @@ import {
 } from './score.js'
 import { type Piece, stream } from './stream.js'
 import type { Tokenizer } from './tokenizer/index.js'
+import { AdaptCourse } from './train/adapt.js'
+import type { Course } from './train/course.js'
+import type { TrainEvent } from './train/events.js'
+import { FinetuneCourse } from './train/finetune.js'
+import type { TrainReport } from './train/report.js'
+import { AdaptRun, FinetuneRun } from './train/runs.js'
+import { TrainSession } from './train/session.js'
 import { TuneRun } from './tune/run.js'
 import { TuneSession } from './tune/session.js'
+import { checkWritable } from './writable.js'
 
 /** Facts about a loaded model. */
 export interface ModelInfo {
-  /** Where it was loaded from. */
+  /** Where it was loaded from; empty for one that was made or trained in this process. */
   path: string
   parameterCount: number
   /** Of the weights as they are held. */
@@ -45,10 +58,10 @@ export interface ModelInfo {
  * After `dispose` every call rejects with MODEL_DISPOSED.
  */
 export class T5 {
-  readonly #model: Frozen & { path: string }
+  readonly #model: Loaded
   #disposal: Promise<void> | undefined
 
-  private constructor(model: Frozen & { path: string }) {
+  private constructor(model: Loaded) {
     this.#model = model
   }
 
@@ -63,6 +76,21 @@ export class T5 {
   static async load(source: string, options?: LoadOptions): Promise<T5> {
     const site = captureCall(T5.load)
     return forCall(site, async () => new T5(await loadFrozen(source, options, site)))
+  }
+
+  /**
+   * A new model with random weights, initialised as T5 is (Raffel et al. 2020): from the fields of a config.json, or the path of one. It has learned nothing;
+   * `adapt` trains it.
+   *
+   * Rejects with CONFIG_*, TOKENIZER_*, FILE_NOT_FOUND, DEVICE_UNAVAILABLE, LIBTORCH_* or OPTION_INVALID.
+   *
+   * @example
+   * const config = { vocab_size: 32128, d_model: 256, d_ff: 512, num_layers: 2, num_heads: 4 }
+   * const t5 = await T5.create(config, { tokenizer: 'models/nano-t5', seed: 0 })
+   */
+  static async create(config: NewConfig | string, options?: CreateOptions): Promise<T5> {
+    const site = captureCall(T5.create)
+    return forCall(site, async () => new T5(await createModel(config, options, site)))
   }
 
   /** 'cpu' or 'cuda:N'. */
@@ -116,6 +144,47 @@ export class T5 {
         return session.run()
       }),
     )
+  }
+
+  /**
+   * Trains all parameters of a copy of the model on examples (model tuning); the model stays as it is. Returns at once: iterate over the run for its events,
+   * await its `result`, whose model is a T5 of its own.
+   *
+   * @example
+   * const run = t5.finetune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', steps: 500 })
+   * for await (const event of run) if (event.type === 'evaluation') console.log(event.step, event.metrics)
+   * const { model, report } = await run.result
+   * await model.save('reviews-t5')
+   */
+  finetune(options: FinetuneOptions): FinetuneRun {
+    const site = captureCall(this.finetune)
+    return new FinetuneRun((tell, stop) => this.#train(site, stop, tell, () => resolveFinetune(options), FinetuneCourse.open))
+  }
+
+  /**
+   * Trains all parameters of a copy of the model on text, without examples: to go on with a sentence (prefix LM, by which Lester et al. 2021 adapt T5 before
+   * they tune prompts) or to fill in what was taken out (span corruption, T5's own pre-training). The model stays as it is.
+   *
+   * @example
+   * const run = t5.adapt({ text: 'books.txt', heldOut: 0.02, steps: 2000, windowLength: 128 })
+   * for await (const event of run) if (event.type === 'evaluation') console.log(event.step, event.metrics.loss)
+   * const { model } = await run.result
+   */
+  adapt(options: AdaptOptions): AdaptRun {
+    const site = captureCall(this.adapt)
+    const resolve = (model: Loaded) => resolveAdapt(options, model.isNew)
+    return new AdaptRun((tell, stop) => this.#train(site, stop, tell, resolve, AdaptCourse.open))
+  }
+
+  /**
+   * Writes the model as a Hugging Face folder (config.json, model.safetensors, the tokenizer's files), which `T5.load` and transformers load. It is written
+   * beside and renamed; a folder of that name is replaced if it holds a model's files alone.
+   *
+   * Rejects with FILE_NOT_WRITABLE, FILE_WRITE or OPTION_INVALID.
+   */
+  save(folder: string, options?: SaveOptions): Promise<void> {
+    const site = captureCall(this.save)
+    return forCall(site, () => saveModel(this.#use(), { site }, folder, options))
   }
 
   /**
@@ -208,7 +277,28 @@ export class T5 {
     return forCall(site, () => work(this.#use(), { site }))
   }
 
-  #use(): Frozen {
+  #train<Options extends ResolvedTraining, Data>(
+    site: CallSite,
+    stop: AbortSignal,
+    tell: (event: TrainEvent<Data>) => void,
+    resolve: (model: Loaded) => Options,
+    open: (model: Frozen, options: Options, signal: AbortSignal) => Promise<Course<Data>>,
+  ): Promise<{ model: T5; report: TrainReport<Data> }> {
+    return forCall(site, async () => {
+      const base = this.#use()
+      const options = resolve(base)
+      const signal = options.signal ? AbortSignal.any([options.signal, stop]) : stop
+      signal.throwIfAborted()
+      if (options.checkpoint) await checkWritable(options.checkpoint.path, 'The checkpoint')
+      const course = await open(base, options, signal)
+      return TrainSession.run({ base, call: { site, signal }, options, course, tell }, ({ model, report }) => ({
+        model: new T5({ ...base, ...model, path: '', isNew: false }),
+        report,
+      }))
+    })
+  }
+
+  #use(): Loaded {
     if (this.disposed) throw new ModelError('MODEL_DISPOSED', `The model ${this.#model.name} was disposed of. Load it again with T5.load.`)
     return this.#model
   }

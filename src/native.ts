@@ -206,10 +206,73 @@ export interface NativeModel {
   /** The `count` embeddings (or all there are) most like each prompt row, the nearest first: rows x count, and their cosines. */
   nearest(prompt: NativePromptRows, count: number): NativeJob<{ ids: Int32Array; similarity: Float32Array }>
   tuner(options: NativeTuneOptions): NativeJob<NativeTuner>
+  /** A copy that can learn, with a compute thread of its own. */
+  trainable(options: NativeTrainableOptions): NativeJob<NativeModel>
+  /** Of a trainable model only (MODEL_FROZEN). */
+  trainer(options: NativeTrainerOptions): NativeJob<NativeTrainer>
+  /** As info.fingerprint, of the weights as they are now. */
+  fingerprint(): NativeJob<string>
+  /** The weights as they are now, as safetensors by Hugging Face's names. */
+  saveWeights(path: string, dtype: 'float32' | 'bfloat16'): NativeJob<void>
   /** sha256 over every frozen tensor's bytes as held: the same before and after `tune`. */
   digest(): NativeJob<string>
   /** Cancels what is queued and running (code MODEL_DISPOSED), ends the thread, frees the tensors. Settles when that is done. */
   dispose(): Promise<void>
+}
+
+/** How a model that is to learn computes: the masters of its weights are float32 in any case. */
+export interface NativeTrainableOptions {
+  dtype: 'float32' | 'bfloat16'
+  threads: number
+  device: string
+}
+
+export interface NativeTrainerOptions {
+  /** The schedule's length. */
+  steps: number
+  dropout: number
+  /** Of the dropout masks. */
+  seed: number
+  /** Rows in one pass, whose gradients are added up; 0: all of a batch. */
+  microBatchSize: number
+  loss: NativeLoss
+  /** Adafactor or AdamW, without a moving average (OPTION_UNSUPPORTED). */
+  optimizer: NativeOptimizer & {
+    /** T5's Adafactor: a weight's rate is the schedule's times max(RMS(weight), 1e-3). */
+    parameterScaling: boolean
+    /** Of all gradients together; 0: none. */
+    clipNorm: number
+  }
+}
+
+export interface NativeTrainStep {
+  step: number
+  /** A target token's mean. */
+  loss: number
+  gradientNorm: number
+  learningRate: number
+  examples: number
+  inputTokens: number
+  targetTokens: number
+  /** What is not finite, where the step was not taken; the weights are as they were. */
+  diverged?: string
+}
+
+/** Training of all weights of a trainable model, on batches that the caller makes. Lives on its model's compute thread. */
+export interface NativeTrainer {
+  /** One step; its rate is the schedule's times `rateFactor`. Cancelled, it has changed nothing. */
+  step(inputs: TokenRows, targets: TokenRows, rateFactor: number): NativeJob<NativeTrainStep>
+  /** Summed over the target tokens; without dropout. Nothing changes. */
+  loss(inputs: TokenRows, targets: TokenRows): NativeJob<{ negativeLogProb: number; targetTokens: number }>
+  /** Remembers the weights of now, and `recall` goes back to them; optimiser and step stay. Checkpoints have them too. */
+  keep(): NativeJob<void>
+  recall(): NativeJob<void>
+  /** Until `release` no other run, of this process or another, may claim the path for its checkpoint (CHECKPOINT_LOCKED). */
+  claim(path: string): NativeJob<void>
+  release(): NativeJob<void>
+  save(path: string, notes: string): NativeJob<void>
+  /** Gives back the notes saved; the run goes on bit for bit as the one that was saved. */
+  restore(path: string): NativeJob<string>
 }
 
 export interface NativeLoadOptions {
@@ -242,6 +305,8 @@ export interface NativeWeightsInfo {
 export interface Native {
   versions(): { libtorch: string; napi: number; cuda: boolean; bfloat16: boolean; threads: number; cpuCapability: string }
   loadModel(options: NativeLoadOptions, onProgress: (fraction: number) => void): NativeJob<NativeModel>
+  /** A new model with random weights, as T5 begins. */
+  createModel(options: { configJson: string; seed: number } & NativeTrainableOptions): NativeJob<NativeModel>
   convert(folder: string, out: string, dtype: string): NativeJob<void>
   loadPrompt(path: string): NativeJob<NativePromptFile>
   savePrompt(prompt: NativePromptFile, path: string, format: 'safetensors' | 'npy' | 'peft'): NativeJob<void>

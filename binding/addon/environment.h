@@ -40,9 +40,11 @@ class Environment {
   // For work on files that needs no model.
   std::shared_ptr<ComputeThread> utilityThread();
 
-  // The classes of model.h and tuner.h, and what the next object made of them stands for: JavaScript can't make any.
+  // The classes of model.h, tuner.h and trainer.h, and what the next object made of them stands for: JavaScript can't
+  // make any.
   Napi::FunctionReference modelClass;
   Napi::FunctionReference tunerClass;
+  Napi::FunctionReference trainerClass;
   SessionHandle constructing;
 
  private:

@@ -5,6 +5,7 @@
 
 #include "addon/environment.h"
 #include "addon/events.h"
+#include "addon/model_info.h"
 #include "addon/options.h"
 #include "addon/tuner.h"
 #include "addon/values.h"
@@ -13,56 +14,12 @@
 #include "core/generate/score.h"
 #include "core/prompt/initialise.h"
 #include "core/prompt/nearest.h"
-#include "core/runtime/device.h"
 #include "core/runtime/tensor_io.h"
 #include "core/t5/digest.h"
 
 namespace softprompt {
 
 namespace {
-
-struct ModelInfo {
-  std::string device;
-  std::string dtype;
-  std::string configJson;
-  std::string fingerprint;
-  int64_t parameterCount = 0;
-  int64_t bytes = 0;
-  int threads = 0;
-};
-
-ModelInfo infoOf(const Session& session) {
-  const LoadedModel& model = session.model;
-  return {
-      .device = model.executor->device().str(),
-      .dtype = model.dtype,
-      .configJson = model.configJson,
-      .fingerprint = model.fingerprint,
-      .parameterCount = model.parameterCount,
-      .bytes = model.bytes,
-      .threads = session.thread->threads(),
-  };
-}
-
-Napi::Object infoObject(Napi::Env env, const ModelInfo& info) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("device", info.device);
-  object.Set("dtype", info.dtype);
-  object.Set("configJson", info.configJson);
-  object.Set("fingerprint", info.fingerprint);
-  object.Set("parameterCount", static_cast<double>(info.parameterCount));
-  object.Set("bytes", static_cast<double>(info.bytes));
-  object.Set("threads", info.threads);
-  return object;
-}
-
-Napi::Value modelObject(Napi::Env env, const SessionHandle& session, const ModelInfo& info) {
-  Environment& environment = Environment::of(env);
-  environment.constructing = session;
-  Napi::Object model = environment.modelClass.New({});
-  model.Set("info", infoObject(env, info));
-  return model;
-}
 
 struct Token {
   int32_t row;
@@ -107,6 +64,10 @@ Napi::Function Model::define(Napi::Env env) {
                          InstanceMethod<&Model::gradient>("gradient"),
                          InstanceMethod<&Model::nearest>("nearest"),
                          InstanceMethod<&Model::tuner>("tuner"),
+                         InstanceMethod<&Model::trainable>("trainable"),
+                         InstanceMethod<&Model::trainer>("trainer"),
+                         InstanceMethod<&Model::fingerprint>("fingerprint"),
+                         InstanceMethod<&Model::saveWeights>("saveWeights"),
                          InstanceMethod<&Model::digest>("digest"),
                          InstanceMethod<&Model::dispose>("dispose"),
                      });

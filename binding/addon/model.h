@@ -13,6 +13,9 @@ class Model final : public Napi::ObjectWrap<Model> {
   // loadModel(options, onProgress): NativeJob<NativeModel>
   static Napi::Value load(const Napi::CallbackInfo& info);
 
+  // createModel(options): NativeJob<NativeModel>
+  static Napi::Value create(const Napi::CallbackInfo& info);
+
   explicit Model(const Napi::CallbackInfo& info);
 
  private:
@@ -22,6 +25,10 @@ class Model final : public Napi::ObjectWrap<Model> {
   Napi::Value gradient(const Napi::CallbackInfo& info);
   Napi::Value nearest(const Napi::CallbackInfo& info);
   Napi::Value tuner(const Napi::CallbackInfo& info);
+  Napi::Value trainable(const Napi::CallbackInfo& info);
+  Napi::Value trainer(const Napi::CallbackInfo& info);
+  Napi::Value fingerprint(const Napi::CallbackInfo& info);
+  Napi::Value saveWeights(const Napi::CallbackInfo& info);
   Napi::Value digest(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 

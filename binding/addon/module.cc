@@ -3,6 +3,7 @@
 #include "addon/files.h"
 #include "addon/model.h"
 #include "addon/napi.h"
+#include "addon/trainer.h"
 #include "addon/tuner.h"
 #include "core/runtime/libtorch.h"
 
@@ -32,8 +33,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   Environment& environment = Environment::of(env);
   environment.modelClass = Napi::Persistent(Model::define(env));
   environment.tunerClass = Napi::Persistent(TunerObject::define(env));
+  environment.trainerClass = Napi::Persistent(TrainerObject::define(env));
   add<versions>(exports, "versions");
   add<Model::load>(exports, "loadModel");
+  add<Model::create>(exports, "createModel");
   add<convert>(exports, "convert");
   add<loadPromptFile>(exports, "loadPrompt");
   add<savePromptFile>(exports, "savePrompt");

@@ -258,6 +258,24 @@ InitOptions initOptions(const Napi::Object& options) {
   return result;
 }
 
+ModelTrainerOptions modelTrainerOptions(const Napi::Object& options) {
+  const Napi::Object optimizer = objectField(options, "optimizer");
+  return {
+      .steps = integerField(options, "steps"),
+      .microBatchSize = integerField(options, "microBatchSize"),
+      .dropout = numberField(options, "dropout"),
+      .seed = static_cast<uint64_t>(integerField(options, "seed")),
+      .loss = lossOptions(options.Get("loss")),
+      .rule = {.optimizer = optimizerOptions(optimizer),
+               .parameterScaling = booleanField(optimizer, "parameterScaling"),
+               .clipNorm = numberField(optimizer, "clipNorm")},
+  };
+}
+
+TrainableOptions trainableOptions(const Napi::Object& options) {
+  return {.dtype = textField(options, "dtype"), .device = textField(options, "device")};
+}
+
 LoadOptions loadOptions(const Napi::Object& options) {
   return {
       .path = textField(options, "path"),

@@ -8,6 +8,8 @@
 #include "core/generate/generate.h"
 #include "core/prompt/initialise.h"
 #include "core/t5/load.h"
+#include "core/t5/trainable_model.h"
+#include "core/train/model_trainer.h"
 #include "core/train/options.h"
 #include "core/train/tuner.h"
 
@@ -28,6 +30,8 @@ struct RunOptions {
 std::vector<RunOptions> runOptions(const Napi::Object& options);       // `runs`
 std::optional<RunOptions> sharedOptions(const Napi::Object& options);  // `shared`, where it is given
 TrainingSet trainingSet(const Napi::Object& options);                  // `inputs`, `targets` and `runOfRow`
+ModelTrainerOptions modelTrainerOptions(const Napi::Object& options);
+TrainableOptions trainableOptions(const Napi::Object& options);
 LoadOptions loadOptions(const Napi::Object& options);
 
 // A field that must be there, of that type.

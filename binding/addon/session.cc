@@ -8,6 +8,7 @@ namespace softprompt {
 Session::Session(Environment& itsEnvironment, int threads) : environment(itsEnvironment) {
   const auto end = [this] {
     tuners.clear();
+    trainers.clear();
     model = {};
     environment.channel.post([this](Napi::Env env) { environment.reap(env, *this); });
   };

@@ -9,12 +9,14 @@
 #include "addon/jobs.h"
 #include "core/runtime/compute_thread.h"
 #include "core/t5/load.h"
+#include "core/train/model_trainer.h"
 #include "core/train/tuner.h"
 
 namespace softprompt {
 
 class Environment;
 using TunerId = uint64_t;
+using TrainerId = uint64_t;
 
 // Its environment keeps it until the thread has ended, so tasks hold a plain reference.
 struct Session {
@@ -29,6 +31,8 @@ struct Session {
   LoadedModel model;  // no executor: not loaded yet, or at its end
   std::unordered_map<TunerId, std::unique_ptr<Tuner>> tuners;
   TunerId lastTuner = 0;
+  std::unordered_map<TrainerId, std::unique_ptr<ModelTrainer>> trainers;
+  TrainerId lastTrainer = 0;
 
   // Of the JS thread alone.
   std::vector<JobId> disposals;  // calls of dispose() that wait for the end

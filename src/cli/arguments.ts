@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import type { AdaptOptions } from '../options/adapt.js'
 
 /** Parsers for the values of flags. What is wrong with a number's range is said by the API. */
 
@@ -59,4 +60,11 @@ export function init(value: string): InitChoice {
   throw new InvalidArgumentError(
     "It must be vocabulary, uniform, uniform:low,high, labels:a,b, text:'some words', prompt:FILE or mean:FILE,FILE.",
   )
+}
+
+/** 'prefix-lm', or 'prefix-lm:0.5,span-corruption:0.5'. What the names are is said by the API. */
+export function objective(value: string): AdaptOptions['objective'] {
+  if (!value.includes(':')) return value as AdaptOptions['objective']
+  const shares = list(value).map((part) => part.split(':'))
+  return Object.fromEntries(shares.map(([name, share]) => [name, real(share ?? '')]))
 }

@@ -1,15 +1,18 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { VERSION } from '../version.js'
+import { adaptCommand } from './commands/adapt.js'
 import { convertCommand } from './commands/convert.js'
 import { demoCommand } from './commands/demo.js'
 import { doctorCommand } from './commands/doctor.js'
 import { evaluateCommand } from './commands/evaluate.js'
 import { explainCommand } from './commands/explain.js'
+import { finetuneCommand } from './commands/finetune.js'
 import { generateCommand } from './commands/generate.js'
 import { inspectCommand } from './commands/inspect.js'
 import { libtorchCommand } from './commands/libtorch.js'
 import { pullCommand } from './commands/pull.js'
+import { studyCommand } from './commands/study.js'
 import { tuneCommand } from './commands/tune.js'
 import { ExitCode, exitCodeOf, explain } from './failure.js'
 
@@ -38,9 +41,12 @@ function program(): Command {
     doctorCommand,
     pullCommand,
     tuneCommand,
+    adaptCommand,
+    finetuneCommand,
     generateCommand,
     evaluateCommand,
     explainCommand,
+    studyCommand,
     convertCommand,
     inspectCommand,
     libtorchCommand,

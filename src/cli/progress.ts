@@ -1,12 +1,17 @@
 import { Presets, SingleBar } from 'cli-progress'
 import pc from 'picocolors'
 import type { SetSummary } from '../dataset.js'
-import type { DivergenceEvent, EvaluationEvent, StartEvent, StepEvent, TuneEvent } from '../tune/events.js'
+import type { TextPart, TextSummary } from '../text/summary.js'
+import type { AdaptEvent, FinetuneEvent } from '../train/runs.js'
+import type { DivergenceEvent, EvaluationEvent, StepEvent, TuneEvent } from '../tune/events.js'
 import { count, duration, metricsLine, metricValue, note, warningLine } from './output.js'
 
-/** Shows a tuning run on stderr. */
+export type ShownEvent = TuneEvent | FinetuneEvent | AdaptEvent
+type StartEvent = Extract<ShownEvent, { type: 'start' }>
+
+/** Shows a training run on stderr. */
 export interface ProgressView {
-  show(event: TuneEvent): void
+  show(event: ShownEvent): void
   /** Leaves the terminal as it should be; further events are not shown. */
   close(): void
 }
@@ -34,7 +39,7 @@ class Bar implements ProgressView {
   #room = 0
   #open = false
 
-  show(event: TuneEvent): void {
+  show(event: ShownEvent): void {
     if (event.type === 'start') tellData(event)
     if (event.type === 'start') this.#start(event)
     if (event.type === 'step') this.#bar.update(event.step, this.#payload(event))
@@ -42,7 +47,9 @@ class Bar implements ProgressView {
     if (event.type === 'end') this.close()
   }
 
-  #start({ steps, resumedFrom, runs = 1 }: StartEvent): void {
+  #start(event: StartEvent): void {
+    const { steps, resumedFrom } = event
+    const runs = 'runs' in event ? (event.runs ?? 1) : 1
     this.#room = (process.stderr.columns ?? 80) - FIXED - 2 * String(steps).length - LOSS * (runs - 1)
     this.#bar.start(steps, resumedFrom, { loss: '-', rate: '', left: '', metrics: '' })
     this.#open = true
@@ -76,7 +83,7 @@ class Bar implements ProgressView {
 function fitting(metrics: Record<string, number>, best: Record<string, number>, room: number): string {
   const first = Object.fromEntries(Object.entries(metrics).slice(0, 1))
   const beside = (shown: Record<string, number>) => {
-    const values = Object.keys(shown).map((name) => metricValue(best[name] ?? Number.NaN))
+    const values = Object.keys(shown).map((name) => metricValue(best[name] ?? Number.NaN, name))
     return `${metricsLine(shown)} (best ${values.join(', ')})`
   }
   const texts = [beside(metrics), metricsLine(metrics), beside(first), metricsLine(first)]
@@ -93,10 +100,11 @@ class Lines implements ProgressView {
   #step = 0
   #metrics = ''
 
-  show(event: TuneEvent): void {
+  show(event: ShownEvent): void {
     if (event.type === 'start') {
       tellData(event)
-      note(`tuning on ${count(event.examples)} examples, ${count(event.steps)} steps`)
+      const what = 'promptRows' in event ? `tuning on ${count(event.examples)} examples` : `training ${count(event.parameters)} parameters`
+      note(`${what}, ${count(event.steps)} steps`)
     }
     if (event.type === 'step' && this.#due(event)) note(this.#line(event))
     if (event.type === 'evaluation') {
@@ -126,19 +134,30 @@ class Lines implements ProgressView {
   close(): void {}
 }
 
-function ofRun({ run }: { run?: number | undefined }): string {
+function ofRun(event: object): string {
+  const { run } = event as { run?: number }
   return run === undefined ? '' : `, run ${run}`
 }
 
-function rateOf({ rateFactor }: DivergenceEvent): string {
+function rateOf({ rateFactor }: Pick<DivergenceEvent, 'rateFactor'>): string {
   return rateFactor === null ? '' : ` (going on at ${rateFactor} of the rate)`
 }
 
 /** What the data is like, and what to look at in it. */
 function tellData({ data }: StartEvent): void {
-  note(`training   ${describeSet(data.train)}`)
-  if (data.validation) note(`validation ${describeSet(data.validation)}`)
+  const isText = 'windowTokens' in data
+  const describe = isText ? describeText(data) : (describeSet as (part: SetSummary | TextPart) => string)
+  note(`training   ${describe(data.train)}`)
+  if (data.validation) note(`validation ${describe(data.validation)}`)
   for (const { message } of data.warnings) note(warningLine(message))
+}
+
+function describeText({ windowTokens }: TextSummary): (part: SetSummary | TextPart) => string {
+  return (part) => {
+    const { windows, documents, tokens } = part as TextPart
+    if (windows === null) return `text that is read as it comes, in windows of ${windowTokens} tokens`
+    return `${count(documents)} documents of ${count(tokens)} tokens, ${count(windows)} windows of ${windowTokens}`
+  }
 }
 
 const SHOWN_LABELS = 8

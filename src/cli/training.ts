@@ -1,49 +1,145 @@
 import type { Command } from 'commander'
+import pc from 'picocolors'
 import { OptionError } from '../errors.js'
-import type { LossOptions } from '../options/loss.js'
-import type { OptimizerOptions } from '../options/optimizer.js'
+import type { T5 } from '../model.js'
+import type { TrainingOptions } from '../options/training.js'
+import { type ModelResult, reportForm, writeReport } from '../report/write.js'
+import { checkModelFolder } from '../save.js'
+import type { TrainingRun } from '../train/run.js'
+import type { AdaptEvent, FinetuneEvent } from '../train/runs.js'
+import { checkWritable } from '../writable.js'
 import { integer, real } from './arguments.js'
+import { bytes, count, duration, metricsLine, note, print } from './output.js'
+import { progressView } from './progress.js'
 
-/** Flags for the update rule and the loss, in place of a preset's. What is wrong with a value is said by the API. */
-export interface RuleFlags {
-  optimizer?: string
+/** Flags of the commands that train all parameters of a model. */
+export interface TrainingFlags {
+  out: string
+  saveDtype?: 'float32' | 'bfloat16'
+  steps?: number
+  batchSize?: number
+  microBatchSize?: number
+  seed?: number
+  optimizer?: 'adafactor' | 'adamw'
   learningRate?: number
-  schedule?: string
-  warmupSteps?: number
-  weightDecay?: number
-  maxGradientNorm?: number
-  averageDecay?: number
-  reduction?: string
-  labelSmoothing?: number
-  zLoss?: number
+  dropout?: number
+  evaluateEvery?: number
+  patience?: number
+  timeLimit?: number
+  onDivergence?: 'fail' | 'stop'
+  checkpoint?: string
+  checkpointEvery?: number
+  resume?: boolean
+  report?: string
+  json?: boolean
 }
 
-export function ruleOptions(command: Command): Command {
+export function outOptions(command: Command): Command {
   return command
-    .optionsGroup('Update rule and loss:')
-    .option('--optimizer <name>', "adafactor, adamw or muon, in place of the preset's rule with its schedule and decay")
-    .option('--schedule <name>', 'with --optimizer: constant, linear, cosine or inverseSqrt (default: constant)')
-    .option('--warmup-steps <N>', 'with --optimizer: steps in which the rate rises from 0 (default: 0)', integer)
-    .option('--weight-decay <X>', 'with --optimizer (default: 0)', real)
-    .option('--max-gradient-norm <X>', 'with --optimizer: larger gradients are scaled down to it (default: no limit)', real)
-    .option('--average-decay <X>', "with --optimizer: measure and save a moving average of the steps' prompts (default: 0)", real)
-    .option('--reduction <how>', "sum or mean over a batch's target tokens, in place of the preset's loss")
-    .option('--label-smoothing <X>', "in place of the preset's loss, summed unless --reduction says otherwise", real)
-    .option('--z-loss <X>', 'likewise: X times the squared logsumexp, a target token (the paper: 0.0001)', real)
+    .requiredOption('-o, --out <M2>', "the folder where the new model is saved; one that holds a model's files alone is replaced")
+    .option('--save-dtype <name>', 'of the saved weights: float32 or bfloat16 (default: float32)')
 }
 
-/** The optimizer that the flags describe; undefined: the preset's, whose rate alone `learningRate` may change. */
-export function optimizerOf(flags: RuleFlags): OptimizerOptions | undefined {
-  const { optimizer: name, learningRate, schedule, warmupSteps, weightDecay, maxGradientNorm, averageDecay } = flags
-  const settings = { schedule, warmupSteps, weightDecay, maxGradientNorm, averageDecay }
-  if (name !== undefined) return { name, learningRate, ...settings } as OptimizerOptions
-  const [alone] = Object.entries(settings).flatMap(([setting, value]) => (value === undefined ? [] : [setting]))
-  if (alone === undefined) return undefined
-  const flag = `--${alone.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-  throw new OptionError('OPTION_INVALID', `${flag} belongs to an update rule of your own: give --optimizer adafactor, adamw or muon too.`)
+export function trainingOptions(command: Command, defaults: { rate: string; dropout: string }): Command {
+  return command
+    .optionsGroup('Training:')
+    .option('--steps <N>', 'steps of training (default: 1000)', integer)
+    .option('--batch-size <N>', 'examples a step (default: 32)', integer)
+    .option('--micro-batch-size <N>', 'rows in one pass, where a batch is too large for the memory (default: all)', integer)
+    .option('--seed <N>', 'same seed, same weights (default: 0)', integer)
+    .option('--optimizer <name>', 'adafactor (as T5, with parameter scaling) or adamw (default: adafactor)')
+    .option('--learning-rate <X>', `(default: ${defaults.rate})`, real)
+    .option('--dropout <X>', `while it trains (default: ${defaults.dropout})`, real)
+    .option('--time-limit <seconds>', 'stop training after so long, and keep the best weights', real)
+    .option('--on-divergence <how>', 'fail, or stop and keep the best weights (default: fail)')
 }
 
-export function lossOf({ reduction, labelSmoothing, zLoss }: RuleFlags): LossOptions | undefined {
-  if (reduction === undefined && labelSmoothing === undefined && zLoss === undefined) return undefined
-  return { reduction, labelSmoothing, zLoss } as LossOptions
+export function keepingOptions(command: Command): Command {
+  return command
+    .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
+    .option('--patience <N>', 'stop after N evaluations without a better one', integer)
+    .optionsGroup('Keeping and telling:')
+    .option('--checkpoint <file>', "where the run's state is kept, to resume from: all weights and the optimizer's state")
+    .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
+    .option('--resume', 'go on from the checkpoint, if there is one')
+    .option('--report <file>', 'write how the run went: a page (.html), or the numbers (.json)')
+    .option('--json', 'events and the result as JSON lines')
+}
+
+/** What the flags say that both commands have. */
+export function trainingOf(flags: TrainingFlags): TrainingOptions {
+  const { steps, batchSize, microBatchSize, seed, learningRate, dropout, evaluateEvery, patience, timeLimit, onDivergence, resume } = flags
+  const rule = flags.optimizer && ({ name: flags.optimizer, learningRate } as TrainingOptions['optimizer'])
+  return {
+    ...{ steps, batchSize, microBatchSize, seed, dropout, evaluateEvery, patience, timeLimit, onDivergence, resume },
+    ...(rule ? { optimizer: rule } : { learningRate }),
+    checkpoint: flags.checkpoint === undefined ? undefined : { path: flags.checkpoint, every: flags.checkpointEvery },
+  } as TrainingOptions
+}
+
+/** A large model takes its time to load: what is wrong with the flags or the files is told before. */
+export async function checkTrainingFlags(flags: TrainingFlags): Promise<void> {
+  if (flags.saveDtype !== undefined && !['float32', 'bfloat16'].includes(flags.saveDtype))
+    throw new OptionError('OPTION_INVALID', `--save-dtype is ${JSON.stringify(flags.saveDtype)}, but must be float32 or bfloat16.`)
+  await checkModelFolder(flags.out)
+  if (flags.report) {
+    await checkWritable(flags.report, 'The report')
+    reportForm(flags.report)
+  }
+  if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
+}
+
+/**
+ * The run to its end, and its model saved; after an interruption, saves what was learned until then and rejects. `base` is let go of as soon as its copy has
+ * begun to learn.
+ */
+export async function train<Event extends AdaptEvent | FinetuneEvent>(
+  base: T5,
+  run: TrainingRun<Event, ModelResult>,
+  flags: TrainingFlags,
+): Promise<void> {
+  const view = progressView()
+  try {
+    for await (const event of run) {
+      if (event.type === 'start') await base.dispose()
+      if (flags.json) await print(JSON.stringify(event))
+      else view.show(event)
+    }
+    const result = await run.result
+    await save(result, flags)
+    await print(flags.json ? JSON.stringify({ type: 'result', out: flags.out, report: result.report }) : summary(result, flags))
+  } catch (error) {
+    view.close()
+    const partial = (error as { partial?: ModelResult } | null)?.partial
+    if (partial) {
+      await save(partial, flags)
+      note(`Saved the weights of step ${partial.report.bestStep} to ${flags.out}.`)
+    }
+    throw error
+  } finally {
+    view.close()
+  }
+}
+
+async function save(result: ModelResult, flags: TrainingFlags): Promise<void> {
+  const { model } = result
+  await model.save(flags.out, { dtype: flags.saveDtype })
+  if (flags.report) await writeReport(flags.report, result)
+  await model.dispose()
+}
+
+function summary({ report }: ModelResult, { out, saveDtype }: TrainingFlags): string {
+  const best = report.bestMetric === null ? '' : `, best at step ${report.bestStep}: validation ${metricsLine(report.metrics)}`
+  const size = bytes(report.parameters * (saveDtype === 'bfloat16' ? 2 : 4))
+  return [
+    `${pc.green('done')} in ${duration(report.seconds)}: ${count(report.steps)} steps${ENDINGS[report.stopped ?? 'steps']}${best}`,
+    `${count(report.tokens)} tokens, ${count(Math.round(report.tokensPerSecond))} a second; at most ${bytes(report.peakRss)} of memory`,
+    `saved ${pc.bold(out)}: ${count(report.parameters)} parameters (${size})`,
+    `use it: softprompt tune --model ${out} ..., or softprompt generate --model ${out} "..."`,
+  ].join('\n')
+}
+
+const ENDINGS = {
+  ...{ steps: '', patience: ' (the evaluations no longer became better)', timeLimit: ' (the time was up)' },
+  ...{ diverged: ' (stopped: it diverged)', textEnded: ' (the text was at its end)' },
 }

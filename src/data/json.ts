@@ -3,19 +3,22 @@ import type { RawRow } from './example.js'
 import { readLines } from './lines.js'
 import { fileName } from './source.js'
 
+/** What a row looks like, for messages. */
+const EXAMPLE = '{ "input": "some text", "target": "its answer" }'
+
 /** One JSON value a line; blank lines are passed over. */
-export async function* readJsonLines(path: string, signal?: AbortSignal): AsyncGenerator<RawRow> {
+export async function* readJsonLines(path: string, signal?: AbortSignal, expected = EXAMPLE): AsyncGenerator<RawRow> {
   for await (const { text, number } of readLines(path, signal)) {
     if (text.trim() === '') continue
-    yield { value: parseLine(text, `${fileName(path)}, line ${number}`), line: number }
+    yield { value: parseLine(text, `${fileName(path)}, line ${number}`, expected), line: number }
   }
 }
 
-function parseLine(text: string, where: string): unknown {
+function parseLine(text: string, where: string, expected: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const message = `${where}: not JSON (${(error as Error).message}). Expected { "input": "some text", "target": "its answer" } on a line of its own.`
+    const message = `${where}: not JSON (${(error as Error).message}). Expected ${expected} on a line of its own.`
     throw new DataError('DATA_ROW_INVALID', message, { cause: error })
   }
 }

@@ -116,6 +116,6 @@ export function columnError(path: string, name: string, columns: readonly string
       'DATA_FILE_INVALID',
       `${path} has no column "${name}"; ${has} only ${found}, which looks as if ${show(other)} were its delimiter. A .csv is read by commas and a .tsv by tabs.`,
     )
-  const help = 'Rename the columns to input and target, or say which they are (columns, or templates such as {question}).'
+  const help = 'Rename the columns, or say which are meant (by name, or in templates such as {question}).'
   return new DataError('DATA_FILE_INVALID', `${path} has no column "${name}"; ${has} ${found}. ${help}`)
 }

@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   MODEL_UNSUPPORTED: 'The file or folder is a model, but not of a kind that this package runs.',
   MODEL_UNTRUSTED: 'A TorchScript file that this package did not write: it is run only with `trust: true`.',
   MODEL_BUSY: 'Too much work waits for the model already; wait for some of it, or send less at once.',
+  MODEL_FROZEN: 'The weights of a loaded model never change; a copy of it can be trained.',
   MODEL_DISPOSED: 'The model was disposed of before or while the call ran.',
   SAFETENSORS_INVALID: 'A safetensors file whose header cannot be trusted.',
   SAFETENSORS_TRUNCATED: 'A safetensors file that ends before its tensors do.',
@@ -41,6 +42,8 @@ export const ERROR_CODES = {
   DATA_EMPTY: 'A data set without a single row.',
   DATA_ROW_INVALID: 'A row of a data set that is not an example.',
   DATA_TARGET_EMPTY: 'A row of a data set whose target is missing or empty.',
+  DATA_TEXT_SHORT: 'A text that does not fill a single window.',
+  DATA_TEXT_UNKNOWN: 'A text of which the tokenizer knows no character.',
   DATA_LABEL_UNKNOWN: 'A row of a data set whose target is none of the labels.',
   DATA_METRIC_UNFIT: 'A metric that the targets of a data set cannot be measured by, such as a correlation of words.',
 

@@ -96,7 +96,7 @@ const COMMON = {
   averageDecay: number({ min: 0, below: 1 }),
 }
 
-const ADAFACTOR = {
+export const ADAFACTOR = {
   ...COMMON,
   epsilon: number({ min: 0 }),
   clipThreshold: number({ above: 0 }),
@@ -105,7 +105,7 @@ const ADAFACTOR = {
   minDimSizeToFactor: integer(1),
 }
 
-const ADAMW = { ...COMMON, epsilon: number({ min: 0 }), beta1: number({ min: 0, below: 1 }), beta2: number({ min: 0, below: 1 }) }
+export const ADAMW = { ...COMMON, epsilon: number({ min: 0 }), beta1: number({ min: 0, below: 1 }), beta2: number({ min: 0, below: 1 }) }
 
 const MUON = { ...COMMON, momentum: number({ min: 0, below: 1 }) }
 

@@ -167,7 +167,7 @@ const CHECKS = {
   patience: integer(1),
   timeLimit: number({ above: 0 }),
   onDivergence: oneOf('fail', 'stop', 'lowerRate'),
-  checkpoint: checkpointChoice,
+  checkpoint: keepingCheckpoint,
   resume: boolean,
   seed,
   task: text,
@@ -242,7 +242,7 @@ export function resolveTune(given: unknown): ResolvedTune {
 }
 
 /** A function may give numbers under names of its own, which are only known when it has run. */
-function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): string {
+export function bestOf(metrics: readonly MetricChoice[], wanted: string | undefined): string {
   const names = metrics.map(nameOf)
   const known =
     wanted === undefined ||
@@ -258,8 +258,18 @@ interface CheckpointChoice {
   keep?: number
 }
 
-function checkpointChoice(value: unknown, name: string): CheckpointChoice {
-  const { path, every, keep } = checkOptions('tune', value, { path: text, every: integer(1), keep: integer(1) }, `${name}.`)
+const PLACE = { path: text, every: integer(1) }
+
+export function checkpointChoice(value: unknown, name: string): Omit<CheckpointChoice, 'keep'> {
+  return checkpointOf(value, name, PLACE)
+}
+
+function keepingCheckpoint(value: unknown, name: string): CheckpointChoice {
+  return checkpointOf(value, name, { ...PLACE, keep: integer(1) })
+}
+
+function checkpointOf(value: unknown, name: string, checks: typeof PLACE & { keep?: ReturnType<typeof integer> }): CheckpointChoice {
+  const { path, every, keep } = checkOptions('tune', value, checks, `${name}.`) as Partial<CheckpointChoice>
   if (path === undefined)
     throw invalidOption(`${name}.path`, path, `the path of a file, as in { path: 'run.ckpt', every: 100 } (got ${show(value)})`)
   return { path, ...(every !== undefined && { every }), ...(keep !== undefined && { keep }) }

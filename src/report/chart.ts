@@ -19,6 +19,8 @@ export interface Frame {
   title: string
   /** The x axis runs from 0 to it. */
   steps: number
+  /** What x counts. @defaultValue 'step' */
+  unit?: string
   /** How a value of y is written. */
   format: (value: number) => string
   /** What the y axis holds at least. @defaultValue from 0 */
@@ -110,14 +112,14 @@ function mark({ step, label }: { step: number; label: string }, x: Scale, height
   return html`<line class="mark" x1="${at.toFixed(1)}" x2="${at.toFixed(1)}" y1="${MARGIN.top}" y2="${height - MARGIN.bottom}"/><text x="${(at + (left ? -5 : 5)).toFixed(1)}" y="${MARGIN.top - 4}" text-anchor="${left ? 'end' : 'start'}">${label}</text>`
 }
 
-function drawn({ name, points, faint, colour }: Curve, x: Scale, y: Scale, { format }: Frame): Markup {
+function drawn({ name, points, faint, colour }: Curve, x: Scale, y: Scale, { format, unit = 'step' }: Frame): Markup {
   const path = line<Point>(
     (point) => x(point.x),
     (point) => y(point.y),
   ).digits(1)(points)
   const dots = faint || points.length > DOTS ? [] : points
   return html`<g class="s${colour}">${path && html`<path class="curve${faint ? ' faint' : ''}" d="${path}"/>`}
-${dots.map((point) => html`<circle class="dot" cx="${x(point.x).toFixed(1)}" cy="${y(point.y).toFixed(1)}" r="3.5"><title>${name}, step ${point.x}: ${format(point.y)}</title></circle>`)}</g>
+${dots.map((point) => html`<circle class="dot" cx="${x(point.x).toFixed(1)}" cy="${y(point.y).toFixed(1)}" r="3.5"><title>${name}, ${unit} ${point.x}: ${format(point.y)}</title></circle>`)}</g>
 `
 }
 

@@ -3,8 +3,11 @@ import type { TuneReport } from '../tune/report.js'
 import { chart, type Frame, type Point, type Series } from './chart.js'
 import { html, type Markup } from './markup.js'
 
+/** What curves are drawn of, whatever was trained. */
+export type Curves = Pick<TuneReport, 'steps' | 'bestStep' | 'bestMetric' | 'divergences' | 'history' | 'losses' | 'pace'>
+
 /** The loss and the validation metrics over the run, then how it ran. */
-export function curves(report: TuneReport): Markup {
+export function curves(report: Curves): Markup {
   return html`<section id="curves"><h2>Curves</h2>
 ${report.divergences.map(({ step, what, rateFactor }) => html`<p class="warning">Step ${step}: ${what}${rateFactor !== null && ` It went on at ${rateFactor} of the rate.`}</p>`)}
 ${lossChart(report)}${metricCharts(report)}
@@ -15,7 +18,7 @@ ${lossChart(report)}${metricCharts(report)}
 /** Fewer points are their own trend. */
 const TREND_FROM = 40
 
-function lossChart(report: TuneReport): Markup {
+function lossChart(report: Curves): Markup {
   const raw = pointsOf(report.losses, ({ loss }) => loss)
   const batch = raw.length === report.steps ? 'each step' : 'means of neighbouring steps'
   const series: Series[] =
@@ -45,7 +48,7 @@ function trend(points: readonly Point[]): Point[] {
 /** A chart holds as many metrics as can be told apart. */
 const METRICS = 6
 
-function metricCharts(report: TuneReport): Markup[] {
+function metricCharts(report: Curves): Markup[] {
   const names = [...new Set(report.history.flatMap(({ metrics }) => Object.keys(metrics)))]
   const series = names.map((name) => ({ name, points: pointsOf(report.history, ({ metrics }) => metrics[name] ?? Number.NaN) }))
   const values = report.history.flatMap(({ metrics }) => Object.values(metrics))
@@ -65,14 +68,14 @@ export function metricFrame(values: readonly number[]): Pick<Frame, 'format' | '
   return { format: (value) => (shares ? `${short(100 * value)} %` : short(value)), include }
 }
 
-function machineCharts(report: TuneReport): Markup[] {
+function machineCharts(report: Curves): Markup[] {
   const { steps } = report
   return [
     chart([{ name: 'learning rate', points: pointsOf(report.losses, (point) => point.learningRate) }], {
       ...{ title: 'Learning rate', steps, format: short, small: true },
     }),
     chart([{ name: 'gradient norm', points: pointsOf(report.losses, (point) => point.gradientNorm) }], {
-      ...{ title: "Norm of the prompt's gradient", steps, format: short, small: true, log: true },
+      ...{ title: 'Norm of the gradient', steps, format: short, small: true, log: true },
     }),
     chart([{ name: 'speed', points: pointsOf(report.pace, (point) => point.examplesPerSecond) }], {
       ...{ title: 'Speed, examples a second', steps, format: short, small: true },
@@ -83,7 +86,7 @@ function machineCharts(report: TuneReport): Markup[] {
   ]
 }
 
-function common(report: TuneReport): Pick<Frame, 'steps' | 'mark'> {
+function common(report: Curves): Pick<Frame, 'steps' | 'mark'> {
   const best = report.bestMetric === null ? undefined : { step: report.bestStep, label: `best, step ${report.bestStep}` }
   return { steps: report.steps, mark: best }
 }

@@ -2,10 +2,15 @@ import { extname } from 'node:path'
 import type { Explanation } from '../explain.js'
 import { checkOptions, invalidOption, isObject, show, text } from '../options/check.js'
 import { SoftPrompt } from '../prompt.js'
+import type { AdaptResult, FinetuneResult } from '../train/runs.js'
 import type { RunResult } from '../tune/run.js'
 import { writeWhole } from '../writable.js'
 import type { ReportContents } from './contents.js'
+import { modelPage } from './model.js'
 import { page } from './page.js'
+
+/** What `adapt` and `finetune` resolve to. */
+export type ModelResult = AdaptResult | FinetuneResult
 
 export interface ReportOptions {
   /** Of the prompt, by `explain`: what its rows resemble is then part of the report. */
@@ -13,8 +18,8 @@ export interface ReportOptions {
 }
 
 /**
- * Writes how a tuning run went to `path`: as a page to look at (`.html`), which needs no other file, script or network, or the same numbers for programs
- * (`.json`: `{ prompt: { rows, dModel, metadata }, report, runs, explanation }`, with `runs` being the reports of several).
+ * Writes how a training run went to `path`: as a page to look at (`.html`), which needs no other file, script or network, or the same numbers for programs
+ * (`.json`: `{ prompt: { rows, dModel, metadata }, report, runs, explanation }`, with `runs` being the reports of several; of `adapt` and `finetune` `{ report }`).
  *
  * Rejects with OPTION_INVALID for a name of another ending, FILE_NOT_WRITABLE or FILE_WRITE.
  *
@@ -24,10 +29,14 @@ export interface ReportOptions {
  */
 export async function writeReport(
   path: string,
-  result: RunResult & { runs?: readonly RunResult[] },
+  result: (RunResult & { runs?: readonly RunResult[] }) | ModelResult,
   options?: ReportOptions,
 ): Promise<void> {
   const form = reportForm(text(path, 'path'))
+  if (isModelResult(result)) {
+    const { report } = result
+    return writeWhole(path, form === 'json' ? `${JSON.stringify({ report }, null, 2)}\n` : modelPage(report), 'The report')
+  }
   const { prompt, report, runs = [] } = resultOf(result)
   const { explanation } = checkOptions('writeReport', options, { explanation: explanationOption })
   const { rows, dModel, metadata } = prompt
@@ -36,6 +45,10 @@ export async function writeReport(
     ...{ runs: runs.length > 1 ? runs.map((run) => run.report) : undefined, explanation },
   }
   await writeWhole(path, form === 'json' ? `${JSON.stringify(contents, null, 2)}\n` : page(contents), 'The report')
+}
+
+function isModelResult(value: unknown): value is ModelResult {
+  return isObject(value) && !('prompt' in value) && 'model' in value && isObject(value.report)
 }
 
 /** Throws OPTION_INVALID where the path's ending tells no form. */

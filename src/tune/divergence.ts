@@ -124,6 +124,6 @@ function risingLoss(mean: number, lowest: number, step: number, rate: number): s
   return `${seen} (learning rate ${rate}): try a learning rate a tenth of it, or a warm-up`
 }
 
-function capital(text: string): string {
+export function capital(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`
 }

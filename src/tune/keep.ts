@@ -5,11 +5,12 @@ import type { NativePromptRows } from '../native.js'
 import type { ResolvedTune } from '../options/tune.js'
 import { SoftPrompt } from '../prompt.js'
 import { VERSION } from '../version.js'
+import type { Ranking } from './evaluations.js'
 import { keptPath } from './kept-path.js'
 import { promptMetadata } from './metadata.js'
 import { reportOf } from './report.js'
 import type { TuneData } from './sets.js'
-import type { Ranking, RunState, SavedPrompt, TuneState } from './state.js'
+import type { RunState, SavedPrompt, TuneState } from './state.js'
 
 /**
  * Keeps the best prompts of each run (without validation data its latest) as files beside the checkpoint. A file that is no longer wanted is removed only when a

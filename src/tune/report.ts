@@ -1,5 +1,6 @@
 import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
+import type { NativeOptimizer } from '../native.js'
 import type { Init, ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { keptPath } from './kept-path.js'
 import type { TuneOutcome } from './outcome.js'
@@ -76,9 +77,18 @@ export interface TuneSettings
 
 /** What each update rule has beside what all have. */
 const OWN_SETTINGS = {
-  adafactor: ['clipThreshold', 'decayRate', 'initialStep', 'minDimSizeToFactor', 'epsilon'],
+  adafactor: ['parameterScaling', 'clipThreshold', 'decayRate', 'initialStep', 'minDimSizeToFactor', 'epsilon'],
   adamw: ['beta1', 'beta2', 'epsilon'],
   muon: ['momentum'],
+}
+
+/** An optimizer without the settings of other update rules. */
+export function ruleSettings(optimizer: { name: NativeOptimizer['name']; learningRate: number }): Record<string, string | number> {
+  const own: readonly string[] = OWN_SETTINGS[optimizer.name]
+  const foreign = Object.values(OWN_SETTINGS)
+    .flat()
+    .filter((name) => !own.includes(name))
+  return Object.fromEntries(Object.entries(optimizer).filter(([name]) => !foreign.includes(name)))
 }
 
 /** Those of one run of the call. */
@@ -86,12 +96,7 @@ export function settingsOf(options: ResolvedTune, { length, init, seed, learning
   const { preset, steps, batchSize, shuffle, dropout, loss, maxInputLength, maxTargetLength } = options
   const { evaluateEvery, bestMetric, patience, validationSplit, microBatchSize, timeLimit, onDivergence } = options
   const metrics = options.metrics.map(nameOf)
-  const own = OWN_SETTINGS[options.optimizer.name]
-  const foreign = Object.values(OWN_SETTINGS)
-    .flat()
-    .filter((name) => !own.includes(name))
-  const rule = { ...options.optimizer, learningRate }
-  const optimizer = Object.fromEntries(Object.entries(rule).filter(([name]) => !foreign.includes(name)))
+  const optimizer = ruleSettings({ ...options.optimizer, learningRate })
   return {
     ...{ preset, steps, batchSize, length, init: startOf(init, options.shared), shuffle },
     ...{

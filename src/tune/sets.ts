@@ -1,4 +1,4 @@
-import { type DataSet, type DataSummary, loadSet, splitSet, subset, summarise } from '../dataset.js'
+import { type DataSet, type DataSummary, type Limits, loadSet, splitSet, subset, summarise } from '../dataset.js'
 import { DataError } from '../errors.js'
 import type { Frozen } from '../frozen.js'
 import { checkMetrics, type Scored } from '../metrics/index.js'
@@ -23,10 +23,24 @@ export interface TuneData {
   runs: RunData[]
 }
 
+/** What the data of a run is told by its options. */
+export interface SetOptions
+  extends Pick<
+    ResolvedTune,
+    'train' | 'validation' | 'validationSplit' | 'seed' | 'maxInputLength' | 'maxTargetLength' | 'metrics' | 'signal'
+  > {
+  runs: readonly { task?: string | undefined }[]
+  /** As loadSet has it. */
+  prepare?: Limits['prepare']
+  /** What becomes of a set of token ids. */
+  convert?: (set: DataSet) => DataSet
+}
+
 /** Reads the data, gives each task its rows, and checks that the metrics can measure them. */
-export async function loadTuneData(model: Frozen, options: ResolvedTune, signal: AbortSignal | undefined): Promise<TuneData> {
-  const { maxInputLength, maxTargetLength, validationSplit } = options
-  const load = (source: ResolvedTune['train']) => loadSet(model, source, { maxInputLength, maxTargetLength, signal })
+export async function loadTuneData(model: Frozen, options: SetOptions, signal: AbortSignal | undefined): Promise<TuneData> {
+  const { maxInputLength, maxTargetLength, validationSplit, prepare, convert = (set: DataSet) => set } = options
+  const load = async (source: ResolvedTune['train']) =>
+    convert(await loadSet(model, source, { maxInputLength, maxTargetLength, signal, prepare }))
   const whole = await load(options.train)
   const given = options.validation === undefined ? undefined : await load(options.validation)
   const { train, validation } =
@@ -43,7 +57,7 @@ export async function loadTuneData(model: Frozen, options: ResolvedTune, signal:
   return { train, validation, summary, runOfRow, runs: tasks.map((_, i) => runData(model, options, trained[i]!, measured?.[i])) }
 }
 
-function runData(model: Frozen, options: ResolvedTune, train: DataSet, validation: DataSet | undefined): RunData {
+function runData(model: Frozen, options: SetOptions, train: DataSet, validation: DataSet | undefined): RunData {
   const known = validation && references(model, validation, labelsOf(model, [...train.targets, ...validation.targets]))
   if (known) checkMetrics(options.metrics, known)
   return { train, validation, references: known }

@@ -1,12 +1,11 @@
-import { CheckpointError, OptionError } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import type { NativePromptRows, NativeStep } from '../native.js'
 import { Curve } from './curve.js'
+import { type Evaluated, Evaluations } from './evaluations.js'
 import { LossWatch } from './losses.js'
 import type { TuneOutcome } from './outcome.js'
 
-export interface Best {
-  step: number
-  metrics: Record<string, number>
+export interface Best extends Evaluated {
   prompt: NativePromptRows
   outcome: TuneOutcome
 }
@@ -16,12 +15,6 @@ export interface SavedPrompt {
   step: number
   /** Of its evaluation; empty without validation data. */
   metrics: Record<string, number>
-}
-
-/** How evaluations are compared. */
-export interface Ranking {
-  bestMetric: string
-  higherIsBetter: boolean
 }
 
 /** Why a run is over. */
@@ -37,13 +30,7 @@ export interface Divergence {
 }
 
 /** What is known of one run beside the tuner's own state. */
-export class RunState {
-  /** The step of the last evaluation; 0 for none. */
-  evaluatedAt = 0
-  best: Best | undefined
-  /** Evaluations in a row that were no better than the best. */
-  worse = 0
-  history: { step: number; metrics: Record<string, number> }[] = []
+export class RunState extends Evaluations<Best> {
   losses: Curve<'loss' | 'learningRate' | 'gradientNorm'>
   examples = 0
   /** Set when it is over. */
@@ -58,6 +45,7 @@ export class RunState {
   saved: SavedPrompt[] = []
 
   constructor(steps: number) {
+    super()
     this.losses = new Curve(steps)
   }
 
@@ -70,22 +58,6 @@ export class RunState {
     this.examples += examples
     this.losses.add(step, { loss, learningRate, gradientNorm })
     this.watch.add(loss)
-  }
-
-  /** Takes note of an evaluation; true if it is the best so far. Of equal ones the earliest stays. */
-  evaluated(evaluation: Best, { bestMetric: metric, higherIsBetter }: Ranking): boolean {
-    const { step, metrics } = evaluation
-    if (typeof metrics[metric] !== 'number') {
-      const names = Object.keys(metrics).join(', ')
-      throw new OptionError('OPTION_INVALID', `Option 'bestMetric' is '${metric}', but the metrics gave: ${names}.`)
-    }
-    this.evaluatedAt = step
-    this.history.push({ step, metrics })
-    const gain = this.best === undefined ? 1 : (metrics[metric] as number) - (this.best.metrics[metric] as number)
-    const better = higherIsBetter ? gain > 0 : this.best === undefined || gain < 0
-    this.worse = better ? 0 : this.worse + 1
-    if (better) this.best = evaluation
-    return better
   }
 
   toJSON() {

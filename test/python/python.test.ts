@@ -30,6 +30,44 @@ test.skipIf(!peft)(
 
 const TORCH = ['transformers', 'torch']
 const torch = pythonWith(...TORCH)
+
+test.skipIf(!torch)(
+  `transformers loads what save writes, with the same answers: models that have learned, and new ones ${wants(...TORCH)}`,
+  async () => {
+    const inputs = [
+      [5, 9, 30, 1],
+      [7, 8, 1],
+    ]
+    const targets = [
+      [12, 40, 1],
+      [50, 1],
+    ]
+    const train = inputs.map((input, i) => ({ input, target: targets[i] as number[] }))
+    const saved: { path: string; scores: Float32Array[] }[] = []
+    const keep = async (model: T5, name: string) => {
+      const path = join(folder, name)
+      await model.save(path)
+      saved.push({ path, scores: (await model.score(train)).map(({ tokenLogProbs }) => tokenLogProbs) })
+      await model.dispose()
+    }
+    for (const family of ['t5-v1.0', 't5-v1.1', 'mt5', 'umt5', 'ul2', 'madlad400']) {
+      const t5 = await load(folderOf(family))
+      await keep((await t5.finetune({ train, steps: 2, seed: 1 }).result).model, `${family}-learned`)
+    }
+    for (const tied of [true, false]) {
+      const config = { vocab_size: 120, d_model: 32, d_ff: 64, num_layers: 2, num_heads: 2, tie_word_embeddings: tied }
+      await keep(await T5.create(config, { device: 'cpu', threads: 1 }), `new-${tied}`)
+    }
+    const ids = [inputs, targets].map((rows) => JSON.stringify(rows))
+    const found = JSON.parse(await run(torch as string, 'test/python/check_saved.py', ...ids, ...saved.map(({ path }) => path)))
+    for (const [i, { path, scores }] of saved.entries()) {
+      expect([path, found[i].missing, found[i].unexpected]).toEqual([path, [], []])
+      for (const [row, own] of scores.entries()) expect(relativeDifference(own, found[i].logProbs[row])).toBeLessThan(1e-4)
+    }
+  },
+  300_000,
+)
+
 describe.skipIf(!torch)(`TorchScript and PyTorch ${wants(...TORCH)}`, () => {
   test.each(['t5-v1.0', 'mt5', 'ul2'])(
     'PyTorch runs a converted %s as Hugging Face runs the folder',

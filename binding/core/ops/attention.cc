@@ -5,6 +5,7 @@
 
 #include "core/ops/attention_flash.h"
 #include "core/ops/attention_rows.h"
+#include "core/ops/score_gradient.h"
 
 namespace softprompt {
 namespace {
@@ -56,12 +57,15 @@ Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& group
 }
 
 at::Tensor selfAttentionBackward(const at::Tensor& gradient, const at::Tensor& qkv, const Attended& attended,
-                                 const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape) {
-  if (!attended.logSumExp.defined())
+                                 const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape,
+                                 const at::Tensor& distances) {
+  if (!attended.logSumExp.defined()) {
+    if (distances.defined()) addScoreGradients(gradient, qkv, groups, bias, shape, distances);
     return withEmptyTail(flashSelfAttentionBackward(gradient, qkv, attended, groups, bias, shape), groups);
+  }
   const at::Tensor out = at::empty_like(qkv);
   attendRowsBackward(selfInputs(qkv, groups, bias, shape), gradient, attended.logSumExp,
-                     {partOf(out, 0, shape), partOf(out, 1, shape), partOf(out, 2, shape)});
+                     {partOf(out, 0, shape), partOf(out, 1, shape), partOf(out, 2, shape), distances});
   return withEmptyTail(out, groups);
 }
 
@@ -80,7 +84,7 @@ at::Tensor crossAttentionBackward(const at::Tensor& gradient, const at::Tensor& 
     return flashCrossAttentionBackward(gradient, q, kv, attended, groups, queries, shape, kvGradient);
   const at::Tensor out = at::empty_like(q);
   attendRowsBackward(crossInputs(q, kv, groups, queries, shape), gradient, attended.logSumExp,
-                     {out, partOf(kvGradient, 0, shape), partOf(kvGradient, 1, shape)});
+                     {out, partOf(kvGradient, 0, shape), partOf(kvGradient, 1, shape), {}});
   return out;
 }
 

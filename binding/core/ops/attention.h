@@ -38,9 +38,11 @@ struct Attended {
 // longest row: each row takes the corner of its length; or undefined.
 Attended selfAttention(const at::Tensor& qkv, const std::vector<RowGroup>& groups, const at::Tensor& bias,
                        HeadShape shape);
-// gradient [N, i] -> [N, 3 i]
+// gradient [N, i] -> [N, 3 i]. Where `distances` is defined, float32 [H, 2 S - 1], the bias's gradient is added to it:
+// that of key s and query t, summed over the rows, at s - t + S - 1, as a relative bias depends on s - t alone.
 at::Tensor selfAttentionBackward(const at::Tensor& gradient, const at::Tensor& qkv, const Attended& attended,
-                                 const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape);
+                                 const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape,
+                                 const at::Tensor& distances = {});
 
 // q [B T, i], T queries a row; kv [N, 2 i] (its rows may be strided). No bias: T5's cross attention has none.
 Attended crossAttention(const at::Tensor& q, const at::Tensor& kv, const std::vector<RowGroup>& groups, int64_t queries,

@@ -51,7 +51,8 @@ struct AttentionKernel {
   static int64_t words(int64_t numbers) { return (numbers + N::kPerWord - 1) / N::kPerWord; }
 
   void forward(Heads<N> out, Scratch& scratch);
-  void backward(Heads<N> gradient, Heads<N> dq, Heads<N> dk, Heads<N> dv, Scratch& scratch);
+  // distances: null, or where the gradient of the bias is added: that of key s and query t at distances[s - t].
+  void backward(Heads<N> gradient, Heads<N> dq, Heads<N> dk, Heads<N> dv, float* distances, Scratch& scratch);
 
  private:
   // Scores of `count` queries from `first`, with their bias; -inf behind the last key. [count, wideKeys]
@@ -74,6 +75,7 @@ struct AttentionKernel {
     return {reinterpret_cast<const Word*>(heads.row(first)), heads.stride / N::kPerWord, 1};
   }
 
+  void addTo(float* distances, const float* slope) const;
   void columnsOf(Heads<N> heads, Word* to) const;
   void pairsOf(Heads<N> heads, int64_t first, int64_t count, Word* to) const;
   static void store(Heads<N> to, int64_t token, const float* from, int64_t size, float scale);
@@ -207,7 +209,17 @@ void AttentionKernel<N>::forward(Heads<N> out, Scratch& scratch) {
 }
 
 template <class N>
-void AttentionKernel<N>::backward(Heads<N> gradient, Heads<N> dq, Heads<N> dk, Heads<N> dv, Scratch& scratch) {
+void AttentionKernel<N>::addTo(float* distances, const float* slope) const {
+  for (int64_t s = 0; s < keys; s += 16) {
+    const __mmask16 real = firstLanes(keys - s);
+    const __m512 sum = _mm512_add_ps(_mm512_maskz_loadu_ps(real, distances + s), _mm512_loadu_ps(slope + s));
+    _mm512_mask_storeu_ps(distances + s, real, sum);
+  }
+}
+
+template <class N>
+void AttentionKernel<N>::backward(Heads<N> gradient, Heads<N> dq, Heads<N> dk, Heads<N> dv, float* distances,
+                                  Scratch& scratch) {
   const int64_t wide = wideKeys(), many = block(), deep = wideSize();
   scratch.reserve(sizeof(float) * (2 * words(size) * wide + words(keys) * deep + 2 * keys * deep +
                                    many * (2 * wide + words(wide) + deep) + words(many) * (2 * wide + 2 * deep)) +
@@ -248,6 +260,7 @@ void AttentionKernel<N>::backward(Heads<N> gradient, Heads<N> dq, Heads<N> dk, H
         const __m512 difference = _mm512_sub_ps(_mm512_loadu_ps(slope + s), mean);
         _mm512_storeu_ps(slope + s, _mm512_mul_ps(_mm512_loadu_ps(row + s), difference));
       }
+      if (distances) addTo(distances - (first + t), slope);
       toWords(slope, wide, along + t * words(wide));
     }
     multiply<N>({along, words(wide), 1}, {keyPairs, deep}, {context, deep, false}, count, deep / 16, words(keys));

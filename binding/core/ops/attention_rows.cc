@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <limits>
@@ -98,15 +99,39 @@ void attend(const AttentionInputs& inputs, const at::Tensor& out, const at::Tens
       });
 }
 
+// Of each thread its own sums of the bias's gradient, so that their order is the same in every run.
+class DistanceSums {
+ public:
+  explicit DistanceSums(const at::Tensor& distances) : distances_(distances) {
+    if (distances.defined()) sums_ = at::zeros({at::get_num_threads(), distances.size(0), distances.size(1)});
+  }
+
+  // Of this thread and head, at distance 0.
+  float* of(int64_t head) {
+    if (!sums_.defined()) return nullptr;
+    const int64_t heads = sums_.size(1), width = sums_.size(2);
+    return sums_.mutable_data_ptr<float>() + (at::get_thread_num() * heads + head) * width + width / 2;
+  }
+  void finish() {
+    for (int64_t thread = 0; sums_.defined() && thread < sums_.size(0); ++thread) distances_.add_(sums_[thread]);
+  }
+
+ private:
+  at::Tensor distances_, sums_;
+};
+
 template <class N>
 void attendBackward(const AttentionInputs& inputs, const at::Tensor& gradient, const at::Tensor& logSumExp,
                     const AttentionGradients& to) {
   const Heads<N> from = headsOf<N>(gradient), q = headsOf<N>(to.q), k = headsOf<N>(to.k), v = headsOf<N>(to.v);
+  DistanceSums distances(to.distances);
   Kernels<N>(inputs, logSumExp)
       .forEach([&](AttentionKernel<N> kernel, const AttentionRow& row, int64_t head, Scratch& scratch) {
         const auto of = [&](const Heads<N>& all, int64_t token) { return all.of(token, head, kernel.size); };
-        kernel.backward(of(from, row.query), of(q, row.query), of(k, row.key), of(v, row.key), scratch);
+        kernel.backward(of(from, row.query), of(q, row.query), of(k, row.key), of(v, row.key), distances.of(head),
+                        scratch);
       });
+  distances.finish();
 }
 
 }  // namespace

@@ -31,9 +31,10 @@ struct AttentionInputs {
 // Writes out [tokens of the queries, i]; gives the logarithm of each softmax's sum, float32 [H, tokens of the queries].
 at::Tensor attendRows(const AttentionInputs& inputs, const at::Tensor& out);
 
-// Writes the gradients of q, k and v, given that of `out` and what attendRows gave.
+// Writes the gradients of q, k and v, given that of `out` and what attendRows gave; adds that of the bias to
+// `distances` (attention.h), where it is defined.
 struct AttentionGradients {
-  at::Tensor q, k, v;
+  at::Tensor q, k, v, distances;
 };
 void attendRowsBackward(const AttentionInputs& inputs, const at::Tensor& gradient, const at::Tensor& logSumExp,
                         const AttentionGradients& to);

@@ -3,6 +3,8 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -70,6 +72,25 @@ at::Tensor CounterRandom::uniformTensor(at::IntArrayRef shape, double low, doubl
     for (int64_t j = i; j < std::min(i + 4, tensor.numel()); ++j) {
       values[j] = static_cast<float>(low + (high - low) * (words[j - i] >> 8) * 0x1.0p-24);
     }
+  }
+  return tensor;
+}
+
+// Box and Muller (1958): two words a pair.
+at::Tensor CounterRandom::normalTensor(at::IntArrayRef shape, double deviation) const {
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  float* values = tensor.mutable_data_ptr<float>();
+  const int64_t n = tensor.numel();
+  for (int64_t i = 0; i < n; i += 4) {
+    const auto words = block(i / 4);
+    double numbers[4];
+    for (int pair = 0; pair < 4; pair += 2) {
+      const double radius = deviation * std::sqrt(-2 * std::log((words[pair] + 0.5) * 0x1.0p-32));
+      const double angle = 2 * std::numbers::pi * words[pair + 1] * 0x1.0p-32;
+      numbers[pair] = radius * std::cos(angle);
+      numbers[pair + 1] = radius * std::sin(angle);
+    }
+    for (int64_t j = i; j < std::min(i + 4, n); ++j) values[j] = static_cast<float>(numbers[j - i]);
   }
   return tensor;
 }

@@ -11,7 +11,7 @@
 namespace softprompt {
 
 // What numbers are drawn for. Each purpose has its own streams, so that none ever shares numbers with another.
-enum class Purpose : uint8_t { kShuffle = 1, kInitialise = 2, kDropout = 3, kSample = 4 };
+enum class Purpose : uint8_t { kShuffle = 1, kInitialise = 2, kDropout = 3, kSample = 4, kWeights = 5 };
 
 // A stream of `purpose`; index < 2^56.
 constexpr uint64_t streamOf(Purpose purpose, uint64_t index = 0) {
@@ -26,6 +26,7 @@ class CounterRandom {
   std::vector<int64_t> permutation(int64_t n) const;  // Fisher-Yates
   // n of 0 .. population-1 without replacement; where n exceeds population, starts over.
   std::vector<int64_t> sample(int64_t population, int64_t n) const;
+  at::Tensor normalTensor(at::IntArrayRef shape, double deviation) const;          // mean 0; float32, on the CPU
   at::Tensor uniformTensor(at::IntArrayRef shape, double low, double high) const;  // float32, on the CPU
 
  private:

@@ -142,6 +142,8 @@ T5Config parseConfig(const std::string& json, const std::string& source) {
   if (!(config.dropoutRate >= 0) || config.dropoutRate >= 1) fields.invalid("dropout_rate", "must be in [0, 1)");
   config.feedForward = feedForwardOf(fields);
   config.scaleDecoderOutputs = scalesDecoderOutputs(fields, config.modelType);
+  config.tiedHead = fields.boolean("tie_word_embeddings", config.modelType != "mt5") &&
+                    (config.modelType == "mt5" || config.scaleDecoderOutputs);
   config.biasInEveryBlock = config.modelType == "umt5";
   return config;
 }

@@ -24,6 +24,7 @@ struct T5Config {
   double dropoutRate = 0.1;
   FeedForward feedForward = FeedForward::kRelu;
   bool scaleDecoderOutputs = true;  // logits from decoder hidden * dModel^-0.5; never for mT5; see parseConfig
+  bool tiedHead = true;             // of a model that is made anew; a loaded one's files say it
   bool biasInEveryBlock = false;    // umT5
   int64_t decoderStartTokenId = 0;
   int64_t padTokenId = 0;

@@ -56,6 +56,8 @@ class DecoderCache {
   virtual void append(DecoderCache& fresh) { throw std::logic_error("this cache takes no more rows"); }
 };
 
+class Trainable;
+
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -80,7 +82,12 @@ class Executor {
   virtual at::Tensor step(const at::Tensor& ids, DecoderCache& cache,
                           Pass& pass) = 0;  // int64 [B] -> decoder hidden [B, d]
 
-  // All frozen tensors by their checkpoint names (for freezing tests, fingerprints and sizes).
+  // How all weights are trained; null where they cannot be. The executor outlives it.
+  virtual std::unique_ptr<Trainable> trainable();
+  // To be told after parameters() were changed in place: what is kept of their values is made anew.
+  virtual void weightsChanged() {}
+
+  // All tensors by their checkpoint names (for freezing tests, fingerprints and sizes).
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
 };
 

@@ -11,6 +11,7 @@
 
 #include "core/t5/fast_stacks.h"
 #include "core/t5/fast_step.h"
+#include "core/t5/fast_trainable.h"
 #include "core/t5/packing.h"
 #include "core/t5/plain_executor.h"
 #include "core/t5/position_biases.h"
@@ -51,12 +52,18 @@ bool wantsGradient(const at::Tensor& input) {
 
 constexpr int64_t kFewRows = 128;
 
+at::Tensor weightIn(const torch::jit::Module& module, const char* name) {
+  return module.attr(name).toModule().attr("weight").toTensor();
+}
+
 class FastExecutor final : public Executor {
  public:
   FastExecutor(const T5Config& config, torch::jit::Module module)
       : model_{config, fuseWeights(config, module), FastLayers(config)},
         encoderBlocks_(module.attr("encoder").toModule().attr("block").toModule()),
         decoderBlocks_(module.attr("decoder").toModule().attr("block").toModule()),
+        embedding_(weightIn(module, "shared")),
+        head_(module.hasattr("lm_head") ? weightIn(module, "lm_head") : embedding_),
         step_(config, stepWeightsOf(model_.weights, module),
               [this](int64_t positions) { return stepBiases(model_.config, decoderBlocks_, positions); }),
         plain_(makePlainExecutor(config, std::move(module))) {}
@@ -92,6 +99,11 @@ class FastExecutor final : public Executor {
     return own ? step_.step(ids, *own, pass.yieldPoint) : plain_->step(ids, cache, pass);
   }
 
+  std::unique_ptr<Trainable> trainable() override {
+    return makeFastTrainable({model_, embedding_, head_, [this](int64_t n) { return encoderBiases(n); },
+                              [this](int64_t n) { return decoderBiases(n); }, parameters()});
+  }
+  void weightsChanged() override { step_.weightsChanged(); }
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override { return plain_->parameters(); }
 
   Encoded encode(const at::Tensor& embeds, const at::Tensor& mask, Pass& pass) override {
@@ -120,20 +132,20 @@ class FastExecutor final : public Executor {
   }
 
   at::Tensor encodePacked(const at::Tensor& packed, const Packing& packing, Pass& pass) {
-    const bool keeps = wantsGradient(packed);
+    const Keeps keeps = wantsGradient(packed) ? Keeps::kForInput : Keeps::kNothing;
     auto run = std::make_shared<EncoderPass>(model_, encoderBiases(packing.longest), packing, pass, keeps);
     at::Tensor hidden;
     {
       const at::NoGradGuard noGrad;
       hidden = run->forward(packed.detach());
     }
-    if (!keeps) return hidden;
+    if (keeps == Keeps::kNothing) return hidden;
     return withBackward(hidden, packed, [run](const at::Tensor& gradient) { return run->backward(gradient); });
   }
 
   // ids [B, T] in the packing's order
   at::Tensor decodePacked(const at::Tensor& ids, const at::Tensor& packed, const Packing& packing, Pass& pass) {
-    const bool keeps = wantsGradient(packed);
+    const Keeps keeps = wantsGradient(packed) ? Keeps::kForInput : Keeps::kNothing;
     auto run = std::make_shared<DecoderPass>(model_, decoderBiases(ids.size(1)), packing, ids.size(1), pass, keeps);
     at::Tensor hidden;
     {
@@ -141,8 +153,8 @@ class FastExecutor final : public Executor {
       const at::Tensor embedded = embed(ids).to(at::kFloat).flatten(0, 1);
       hidden = run->forward(embedded, packed.detach());
     }
-    if (!keeps) return hidden;
-    return withBackward(hidden, packed, [run](const at::Tensor& gradient) { return run->backward(gradient); });
+    if (keeps == Keeps::kNothing) return hidden;
+    return withBackward(hidden, packed, [run](const at::Tensor& gradient) { return run->backward(gradient).encoded; });
   }
 
   // The module's own bias methods: [1, H, S, S], one for all blocks or one for each.
@@ -156,6 +168,7 @@ class FastExecutor final : public Executor {
 
   FastModel model_;
   torch::jit::Module encoderBlocks_, decoderBlocks_;
+  at::Tensor embedding_, head_;
   FastStep step_;
   std::unique_ptr<Executor> plain_;
 };

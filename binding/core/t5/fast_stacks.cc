@@ -5,8 +5,11 @@
 #include <ATen/ops/mm.h>
 #include <ATen/ops/zeros_like.h>
 
+#include <optional>
+
 #include "core/ops/dropout.h"
 #include "core/ops/rms_norm.h"
+#include "core/ops/weight_gradient.h"
 
 namespace softprompt {
 namespace {
@@ -32,10 +35,10 @@ at::Tensor droppedGradient(const at::Tensor& gradient, const at::Tensor& mask, c
   return own;
 }
 
-at::Tensor finish(const FastModel& model, const at::Tensor& hidden, const at::Tensor& weight, bool keeps,
+at::Tensor finish(const FastModel& model, const at::Tensor& hidden, const at::Tensor& weight, Keeps keeps,
                   at::Tensor& last, at::Tensor& inverse) {
   const Normed normed = rmsNorm(hidden, weight, model.layers.epsilon());
-  if (keeps) {
+  if (keeps != Keeps::kNothing) {
     last = hidden;
     inverse = normed.inverse;
   }
@@ -43,16 +46,25 @@ at::Tensor finish(const FastModel& model, const at::Tensor& hidden, const at::Te
 }
 
 at::Tensor finishBackward(const at::Tensor& gradient, const at::Tensor& weight, const at::Tensor& last,
-                          const at::Tensor& inverse) {
+                          const at::Tensor& inverse, const at::Tensor* sum) {
   at::Tensor out = at::zeros_like(last);
-  rmsNormBackward(gradient.contiguous().to(weight.scalar_type()), last, weight, inverse, out);
+  const at::Tensor own = gradient.contiguous().to(weight.scalar_type());
+  if (sum) addNormGradient(*sum, own, last, inverse);
+  rmsNormBackward(own, last, weight, inverse, out);
   return out;
+}
+
+// Of block `i`, where the weights learn.
+template <class BlockWeights>
+std::optional<SelfAttentionSums> selfSumsOf(const BlockWeights* to, const StackSums* sums, size_t i) {
+  if (!to) return std::nullopt;
+  return SelfAttentionSums{to->self, sums->distances[i]};
 }
 
 }  // namespace
 
 EncoderPass::EncoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, const Pass& pass,
-                         bool keeps)
+                         Keeps keeps)
     : model_(model),
       biases_(std::move(biases)),
       packing_(std::move(packing)),
@@ -78,11 +90,13 @@ at::Tensor EncoderPass::forward(at::Tensor hidden) {
     yieldPoint_.pause();
     const EncoderBlockWeights& weights = model_.weights.encoder[i];
     Block block;
+    block.attention.learns = block.feedForward.learns = keeps_ == Keeps::kForWeights;
+    const bool keeps = keeps_ != Keeps::kNothing;
     hidden = layers.selfAttention(hidden, weights.self, biases_[i], packing_.groups, attentionMasks(i),
-                                  keeps_ ? &block.attention : nullptr);
+                                  keeps ? &block.attention : nullptr);
     hidden = layers.feedForward(hidden, weights.feedForward, packing_.groups, feedForwardMasks(i),
-                                keeps_ ? &block.feedForward : nullptr);
-    if (keeps_) blocks_.push_back(std::move(block));
+                                keeps ? &block.feedForward : nullptr);
+    if (keeps) blocks_.push_back(std::move(block));
   }
   yieldPoint_.pause();
   const at::Tensor out = finish(model_, hidden, model_.weights.encoderNorm, keeps_, last_, inverse_);
@@ -94,17 +108,20 @@ at::Tensor EncoderPass::outputMask() const {
   return masks_.ofRows(siteOf(model_.weights.encoder.size(), kEncoderSites, 0), model_.config.dModel);
 }
 
-at::Tensor EncoderPass::backward(const at::Tensor& gradient) {
+at::Tensor EncoderPass::backward(const at::Tensor& gradient, const StackSums* sums) {
   const FastLayers& layers = model_.layers;
   yieldPoint_.pause();
   at::Tensor out = finishBackward(droppedGradient(gradient, outputMask(), packing_.groups), model_.weights.encoderNorm,
-                                  last_, inverse_);
+                                  last_, inverse_, sums ? &sums->weights.encoderNorm : nullptr);
   for (size_t i = blocks_.size(); i-- > 0;) {
     yieldPoint_.pause();
     const EncoderBlockWeights& weights = model_.weights.encoder[i];
-    layers.feedForwardBackward(out, weights.feedForward, packing_.groups, feedForwardMasks(i), blocks_[i].feedForward);
+    const EncoderBlockWeights* to = sums ? &sums->weights.encoder[i] : nullptr;
+    layers.feedForwardBackward(out, weights.feedForward, packing_.groups, feedForwardMasks(i), blocks_[i].feedForward,
+                               to ? &to->feedForward : nullptr);
+    const auto selfSums = selfSumsOf(to, sums, i);
     layers.selfAttentionBackward(out, weights.self, biases_[i], packing_.groups, attentionMasks(i),
-                                 blocks_[i].attention);
+                                 blocks_[i].attention, selfSums ? &*selfSums : nullptr);
     blocks_.pop_back();
   }
   drop(out, masks_.ofRows(kInput, model_.config.dModel), packing_.groups);
@@ -112,7 +129,7 @@ at::Tensor EncoderPass::backward(const at::Tensor& gradient) {
 }
 
 DecoderPass::DecoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, int64_t positions,
-                         const Pass& pass, bool keeps)
+                         const Pass& pass, Keeps keeps)
     : model_(model),
       biases_(std::move(biases)),
       packing_(std::move(packing)),
@@ -149,18 +166,21 @@ at::Tensor DecoderPass::keysValues(const at::Tensor& all, size_t block) const {
 at::Tensor DecoderPass::forward(at::Tensor hidden, const at::Tensor& encoded) {
   const FastLayers& layers = model_.layers;
   keysValues_ = at::linear(encoded, model_.weights.crossKeysValues);
+  if (keeps_ == Keeps::kForWeights) encoded_ = encoded;
+  const bool keeps = keeps_ != Keeps::kNothing;
   drop(hidden, masks_.ofRows(kInput, model_.config.dModel), ownGroup_);
   for (size_t i = 0; i < model_.weights.decoder.size(); ++i) {
     yieldPoint_.pause();
     const DecoderBlockWeights& weights = model_.weights.decoder[i];
     Block block;
+    block.self.learns = block.cross.learns = block.feedForward.learns = keeps_ == Keeps::kForWeights;
     hidden =
-        layers.selfAttention(hidden, weights.self, biases_[i], ownGroup_, selfMasks(i), keeps_ ? &block.self : nullptr);
+        layers.selfAttention(hidden, weights.self, biases_[i], ownGroup_, selfMasks(i), keeps ? &block.self : nullptr);
     hidden = layers.crossAttention(hidden, weights.cross, keysValues(keysValues_, i), packing_.groups, positions_,
-                                   crossMasks(i), keeps_ ? &block.cross : nullptr);
+                                   crossMasks(i), keeps ? &block.cross : nullptr);
     hidden = layers.feedForward(hidden, weights.feedForward, ownGroup_, feedForwardMasks(i),
-                                keeps_ ? &block.feedForward : nullptr);
-    if (keeps_) blocks_.push_back(std::move(block));
+                                keeps ? &block.feedForward : nullptr);
+    if (keeps) blocks_.push_back(std::move(block));
   }
   yieldPoint_.pause();
   const at::Tensor out = finish(model_, hidden, model_.weights.decoderNorm, keeps_, last_, inverse_);
@@ -168,25 +188,34 @@ at::Tensor DecoderPass::forward(at::Tensor hidden, const at::Tensor& encoded) {
   return out;
 }
 
-at::Tensor DecoderPass::backward(const at::Tensor& gradient) {
+DecoderPass::Gradient DecoderPass::backward(const at::Tensor& gradient, const StackSums* sums) {
   const FastLayers& layers = model_.layers;
   yieldPoint_.pause();
-  at::Tensor out =
-      finishBackward(droppedGradient(gradient, outputMask(), ownGroup_), model_.weights.decoderNorm, last_, inverse_);
+  at::Tensor out = finishBackward(droppedGradient(gradient, outputMask(), ownGroup_), model_.weights.decoderNorm, last_,
+                                  inverse_, sums ? &sums->weights.decoderNorm : nullptr);
   const at::Tensor keysValuesGradient = at::empty_like(keysValues_);
   for (size_t i = blocks_.size(); i-- > 0;) {
     yieldPoint_.pause();
     const DecoderBlockWeights& weights = model_.weights.decoder[i];
-    layers.feedForwardBackward(out, weights.feedForward, ownGroup_, feedForwardMasks(i), blocks_[i].feedForward);
+    const DecoderBlockWeights* to = sums ? &sums->weights.decoder[i] : nullptr;
+    layers.feedForwardBackward(out, weights.feedForward, ownGroup_, feedForwardMasks(i), blocks_[i].feedForward,
+                               to ? &to->feedForward : nullptr);
     layers.crossAttentionBackward(out, weights.cross, keysValues(keysValues_, i), packing_.groups, positions_,
-                                  crossMasks(i), blocks_[i].cross, keysValues(keysValuesGradient, i));
-    // What goes into the first block is an embedding of ids: nobody asks for its gradient.
-    if (i > 0) {
-      layers.selfAttentionBackward(out, weights.self, biases_[i], ownGroup_, selfMasks(i), blocks_[i].self);
+                                  crossMasks(i), blocks_[i].cross, keysValues(keysValuesGradient, i),
+                                  to ? &to->cross : nullptr);
+    // What goes into the first block is an embedding of ids: where it is frozen, nobody asks for its gradient.
+    if (i > 0 || sums) {
+      const auto selfSums = selfSumsOf(to, sums, i);
+      layers.selfAttentionBackward(out, weights.self, biases_[i], ownGroup_, selfMasks(i), blocks_[i].self,
+                                   selfSums ? &*selfSums : nullptr);
     }
     blocks_.pop_back();
   }
-  return at::mm(keysValuesGradient, model_.weights.crossKeysValues);
+  const at::Tensor encoded = at::mm(keysValuesGradient, model_.weights.crossKeysValues);
+  if (!sums) return {encoded, {}};
+  addProductGradient(sums->weights.crossKeysValues, keysValuesGradient, encoded_);
+  drop(out, masks_.ofRows(kInput, model_.config.dModel), ownGroup_);
+  return {encoded, out};
 }
 
 }  // namespace softprompt

@@ -28,13 +28,23 @@ struct Packing {
   int64_t positions = 0;  // S of the padded batch
 };
 
+// Who will ask for gradients of a pass.
+enum class Keeps { kNothing, kForInput, kForWeights };
+
+// Where backward adds the gradients of a stack's weights.
+struct StackSums {
+  const FusedWeights& weights;
+  std::vector<at::Tensor> distances;  // float32 [H, 2 S - 1] a block, of its bias; the same where blocks share one
+};
+
 class EncoderPass {
  public:
   // biases: [1, H, S, S] a block. `model` and what `pass` refers to outlive this.
-  EncoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, const Pass& pass, bool keeps);
+  EncoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, const Pass& pass, Keeps keeps);
 
-  at::Tensor forward(at::Tensor hidden);            // float32 [N, d] -> [N, d] of the model's dtype
-  at::Tensor backward(const at::Tensor& gradient);  // of forward's result -> float32 [N, d]
+  at::Tensor forward(at::Tensor hidden);  // float32 [N, d] -> [N, d] of the model's dtype
+  // Of forward's result -> float32 [N, d]; sums: null unless it was kept for the weights.
+  at::Tensor backward(const at::Tensor& gradient, const StackSums* sums = nullptr);
 
  private:
   struct Block {
@@ -51,7 +61,7 @@ class EncoderPass {
   Packing packing_;
   YieldPoint& yieldPoint_;
   PackedMasks masks_;
-  bool keeps_;
+  Keeps keeps_;
   std::vector<Block> blocks_;
   at::Tensor last_, inverse_;  // before the final norm
 };
@@ -60,11 +70,16 @@ class DecoderPass {
  public:
   // biases: [1, H, T, T] a block, causal; `packing` is the encoder's.
   DecoderPass(const FastModel& model, std::vector<at::Tensor> biases, Packing packing, int64_t positions,
-              const Pass& pass, bool keeps);
+              const Pass& pass, Keeps keeps);
+
+  struct Gradient {
+    at::Tensor encoded;   // [N, d]
+    at::Tensor embedded;  // float32 [B T, d], where it was kept for the weights
+  };
 
   // hidden float32 [B T, d], encoded [N, d] of the model's dtype -> [B T, d] of it; rows in the packing's order.
   at::Tensor forward(at::Tensor hidden, const at::Tensor& encoded);
-  at::Tensor backward(const at::Tensor& gradient);  // of forward's result -> that of `encoded` [N, d]
+  Gradient backward(const at::Tensor& gradient, const StackSums* sums = nullptr);  // of forward's result
 
  private:
   struct Block {
@@ -86,9 +101,10 @@ class DecoderPass {
   int64_t positions_;
   YieldPoint& yieldPoint_;
   PackedMasks masks_;
-  bool keeps_;
+  Keeps keeps_;
   std::vector<Block> blocks_;
   at::Tensor keysValues_;  // [N, Ld 2 i]
+  at::Tensor encoded_;     // where the weights learn
   at::Tensor last_, inverse_;
 };
 

@@ -30,6 +30,7 @@ class FastStep {
   // hidden [B, S, d], of which the packing's places are meant.
   std::unique_ptr<StepCache> start(const at::Tensor& hidden, const Packing& packing, YieldPoint& yieldPoint);
   at::Tensor step(const at::Tensor& ids, StepCache& cache, YieldPoint& yieldPoint);  // int64 [B] -> [B, d]
+  void weightsChanged() { biases_.clear(); }
   at::Tensor logits(const at::Tensor& hidden);  // [n, d] of the model's dtype -> float32 [n, V]
   std::vector<float> logProbs(const at::Tensor& hidden, const std::vector<Pick>& picks);
 

@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include <string>
 
@@ -69,6 +70,25 @@ std::string blockPrefix(const char* stack, int64_t block) {
   return std::string(stack) + ".block." + std::to_string(block) + ".layer.";
 }
 
+template <class Weights, class Visit>
+void visitEach(Weights& weights, const Visit& visit) {
+  const auto feedForward = [&](auto& layer) { visit(layer.norm), visit(layer.wi), visit(layer.wo); };
+  const auto self = [&](auto& layer) { visit(layer.norm), visit(layer.qkv), visit(layer.o); };
+  for (auto& block : weights.encoder) self(block.self), feedForward(block.feedForward);
+  for (auto& block : weights.decoder) {
+    self(block.self);
+    visit(block.cross.norm), visit(block.cross.q), visit(block.cross.o);
+    feedForward(block.feedForward);
+  }
+  visit(weights.crossKeysValues), visit(weights.encoderNorm), visit(weights.decoderNorm);
+}
+
+std::vector<at::Tensor> tensorsOf(const FusedWeights& weights) {
+  std::vector<at::Tensor> tensors;
+  visitEach(weights, [&](const at::Tensor& tensor) { tensors.push_back(tensor); });
+  return tensors;
+}
+
 }  // namespace
 
 std::vector<Names> fusedNames(const T5Config& config) {
@@ -112,6 +132,24 @@ FusedWeights fuseWeights(const T5Config& config, torch::jit::Module& module) {
   out.encoderNorm = weightOf(module, {"encoder", "final_layer_norm"});
   out.decoderNorm = weightOf(module, {"decoder", "final_layer_norm"});
   return out;
+}
+
+FusedWeights zerosLike(const FusedWeights& weights) {
+  FusedWeights zeros = weights;
+  visitEach(zeros, [](at::Tensor& tensor) { tensor = at::zeros(tensor.sizes(), tensor.options().dtype(at::kFloat)); });
+  return zeros;
+}
+
+at::Tensor counterpart(const at::Tensor& tensor, const FusedWeights& first, const FusedWeights& second) {
+  const std::vector<at::Tensor> from = tensorsOf(first), to = tensorsOf(second);
+  const auto* place = static_cast<const char*>(tensor.const_data_ptr());
+  for (size_t i = 0; i < from.size(); ++i) {
+    const auto* start = static_cast<const char*>(from[i].const_data_ptr());
+    if (place < start || place >= start + from[i].nbytes()) continue;
+    const int64_t offset = (place - start) / static_cast<int64_t>(tensor.itemsize());
+    return to[i].flatten().narrow(0, offset, tensor.numel()).view(tensor.sizes());
+  }
+  return {};
 }
 
 }  // namespace softprompt

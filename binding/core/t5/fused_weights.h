@@ -48,6 +48,12 @@ struct FusedWeights {
   at::Tensor encoderNorm, decoderNorm;
 };
 
+// Float32 zeros in the place of every weight: what their gradients are added to.
+FusedWeights zerosLike(const FusedWeights& weights);
+
+// Of two such sets, the tensor of `second` that lies as `tensor`, one of `first` or a view of some of its rows.
+at::Tensor counterpart(const at::Tensor& tensor, const FusedWeights& first, const FusedWeights& second);
+
 // Names of the parameters that lie side by side, group by group: read there, they need not be moved.
 std::vector<std::vector<std::string>> fusedNames(const T5Config& config);
 

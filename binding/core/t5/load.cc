@@ -1,7 +1,5 @@
 #include "core/t5/load.h"
 
-#include <cstdlib>
-
 #include "core/checkpoint/model_folder.h"
 #include "core/checkpoint/read_file.h"
 #include "core/checkpoint/torchscript.h"
@@ -9,10 +7,10 @@
 #include "core/runtime/error.h"
 #include "core/t5/archive.h"
 #include "core/t5/build.h"
-#include "core/t5/fast_executor.h"
 #include "core/t5/foreign_executor.h"
 #include "core/t5/fused_weights.h"
 #include "core/t5/int8_executor.h"
+#include "core/t5/make_executor.h"
 #include "core/t5/plain_executor.h"
 #include "core/t5/weights.h"
 
@@ -62,12 +60,6 @@ int64_t bytesOf(const NamedTensors& tensors) {
   int64_t bytes = 0;
   for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
   return bytes;
-}
-
-// SOFTPROMPT_PLAIN=1 keeps to the reference.
-bool runsFast(at::Device device) {
-  const char* plain = std::getenv("SOFTPROMPT_PLAIN");
-  return device.is_cpu() && !(plain && std::string(plain) == "1");
 }
 
 LoadedModel assemble(const Checkpoint& checkpoint, const LoadOptions& options, YieldPoint& yieldPoint) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "core/checkpoint/safetensors.h"
 #include "core/t5/executor.h"
 
 namespace softprompt {
@@ -26,9 +27,13 @@ struct LoadedModel {
   std::string fingerprint;  // sha256 hex over names, shapes, float32 values of the tensors and the config that matters
   int64_t parameterCount = 0;
   int64_t bytes = 0;  // of the tensors as held
+  // Of a model that is trained (trainable_model.h): its weights in float32, in the order of parameters(). Empty: it is
+  // frozen.
+  NamedTensors masters;
 };
 
-// Every parameter has requires_grad false. Throws Error (MODEL_*, CONFIG_*, SAFETENSORS_*, DEVICE_*) and Cancelled.
+// It is frozen: every parameter has requires_grad false. Throws Error (MODEL_*, CONFIG_*, SAFETENSORS_*, DEVICE_*) and
+// Cancelled.
 LoadedModel loadModel(const LoadOptions& options, YieldPoint& yieldPoint);
 
 // Reads a folder and writes the TorchScript archive (contract: docs/torchscript.md), beside-then-rename.

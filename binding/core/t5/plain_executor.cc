@@ -8,6 +8,8 @@
 
 #include <algorithm>
 
+#include "core/t5/plain_trainable.h"
+
 namespace softprompt {
 namespace {
 
@@ -166,6 +168,8 @@ class PlainExecutor final : public Executor {
     cache.length = length;
     return finish("decoder", hidden).squeeze(1);
   }
+
+  std::unique_ptr<Trainable> trainable() override { return makePlainTrainable(config_, weightsOf(*this)); }
 
   std::vector<std::pair<std::string, at::Tensor>> parameters() const override {
     std::vector<std::pair<std::string, at::Tensor>> out;

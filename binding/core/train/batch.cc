@@ -2,6 +2,7 @@
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
@@ -28,11 +29,38 @@ std::vector<int64_t> BatchOrder::rowsOf(int64_t step) {
   return rows;
 }
 
+namespace {
+
+// Of the longest row, rounded up.
+int64_t paddedLength(const TokenRows& rows, const std::vector<int64_t>& which, int64_t bucket) {
+  int64_t longest = 0;
+  for (const int64_t row : which) longest = std::max(longest, rows.length(row));
+  return (longest + bucket - 1) / bucket * bucket;
+}
+
+}  // namespace
+
+EncoderIds encoderIds(const TokenRows& inputs, const std::vector<int64_t>& which, const T5Config& config,
+                      int64_t bucket) {
+  const int64_t length = paddedLength(inputs, which, bucket);
+  const auto batch = static_cast<int64_t>(which.size());
+  at::Tensor ids = at::full({batch, length}, config.padTokenId, at::kLong);
+  at::Tensor mask = at::zeros({batch, length}, at::kBool);
+  int64_t* to = ids.mutable_data_ptr<int64_t>();
+  bool* isReal = mask.mutable_data_ptr<bool>();
+  for (const int64_t place : which) {
+    const auto row = inputs.row(place);
+    std::copy(row.begin(), row.end(), to);
+    std::fill_n(isReal, row.size(), true);
+    to += length;
+    isReal += length;
+  }
+  return {ids, mask};
+}
+
 DecoderTargets decoderTargets(const TokenRows& targets, const std::vector<int64_t>& which, const T5Config& config,
                               int64_t bucket) {
-  int64_t longest = 0;
-  for (const int64_t row : which) longest = std::max(longest, targets.length(row));
-  const int64_t length = (longest + bucket - 1) / bucket * bucket;
+  const int64_t length = paddedLength(targets, which, bucket);
   const auto batch = static_cast<int64_t>(which.size());
   at::Tensor decoderIds = at::full({batch, length}, config.padTokenId, at::kLong);
   int64_t* to = decoderIds.mutable_data_ptr<int64_t>();

@@ -34,6 +34,19 @@ class BatchOrder {
   std::vector<int64_t> permutation_;
 };
 
+// Lengths are rounded up so that a run sees few shapes (the maths libraries cache one plan a shape).
+constexpr int64_t kInputBucket = 8;
+constexpr int64_t kTargetBucket = 4;
+
+struct EncoderIds {
+  at::Tensor ids;   // int64 [B, S], padded
+  at::Tensor mask;  // bool [B, S], true = a real position
+};
+
+// S is the longest row rounded up to a multiple of `bucket`. All on the CPU.
+EncoderIds encoderIds(const TokenRows& inputs, const std::vector<int64_t>& which, const T5Config& config,
+                      int64_t bucket = 1);
+
 struct DecoderTargets {
   at::Tensor decoderIds;  // int64 [B, T]: shifted right behind decoder_start_token_id, padded
   at::Tensor positions;   // int64 [N]: places of the real tokens in [B * T]

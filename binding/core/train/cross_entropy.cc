@@ -6,21 +6,23 @@
 
 #include <algorithm>
 
+#include "core/ops/loss_gradient.h"
+
 namespace softprompt {
 namespace {
 
 struct ChunkLoss {
   double loss = 0;             // summed
   double negativeLogProb = 0;  // summed
-  at::Tensor logitsGradient;   // float32 [n, V], of the sum
+  at::Tensor logitsGradient;   // [n, V], of the logits' dtype, scaled
 };
 
 double total(const at::Tensor& values) {
   return values.sum(at::kDouble).item<double>();
 }
 
-// logits [n, V], any dtype; targets int64 [n].
-ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options) {
+// By LibTorch's operators. logits [n, V]; targets int64 [n].
+ChunkLoss plainLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options, double scale) {
   const at::Tensor l = logits.to(at::kFloat);
   const auto vocabulary = static_cast<double>(l.size(1));
   const double smoothing = options.labelSmoothing;
@@ -35,16 +37,27 @@ ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const L
   // d loss / d l = softmax(l) (1 + 2 zLoss Z) - q
   at::Tensor gradient = l.sub(z).exp_().mul_(z.mul(2 * options.zLoss).add_(1));
   if (smoothing > 0) gradient.sub_(smoothing / vocabulary);
-  result.logitsGradient = gradient.scatter_(1, index, gradient.gather(1, index).sub_(1 - smoothing));
+  gradient.scatter_(1, index, gradient.gather(1, index).sub_(1 - smoothing));
+  result.logitsGradient = gradient.mul_(scale).to(logits.scalar_type());
   return result;
 }
 
-}  // namespace
+// The gradient takes the place of the logits where our own loop does it.
+ChunkLoss chunkLoss(const at::Tensor& logits, const at::Tensor& targets, const LossOptions& options, double scale) {
+  const bool isOurs = logits.scalar_type() == at::kFloat || logits.scalar_type() == at::kBFloat16;
+  if (!logits.is_cpu() || !logits.is_contiguous() || !isOurs) return plainLoss(logits, targets, options, scale);
+  at::Tensor gradient = logits;
+  const LossSums sums =
+      lossGradient(gradient, targets.contiguous(),
+                   {.zLoss = options.zLoss, .labelSmoothing = options.labelSmoothing, .scale = scale});
+  return {sums.loss, sums.negativeLogProb, gradient};
+}
 
-CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
-                          const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver, int64_t chunkLogits) {
+// `lossOf`: chunkLoss or plainLoss. `rows` of hidden at once.
+template <class LossOf>
+CrossEntropy inChunks(const LogitsOf& logitsOf, const LossOf& lossOf, int64_t rows, const at::Tensor& hidden,
+                      const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver) {
   const int64_t n = hidden.size(0);
-  const int64_t rows = std::max<int64_t>(1, chunkLogits / model.config().vocabSize);
   const double scale =
       options.reduction == Reduction::kMean ? 1.0 / static_cast<double>(meanOver > 0 ? meanOver : n) : 1.0;
   CrossEntropy result;
@@ -52,16 +65,55 @@ CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::T
   for (int64_t from = 0; from < n; from += rows) {
     if (from > 0) yieldPoint.pause();
     const int64_t to = std::min(from + rows, n);
-    const at::AutoGradMode withGradient(true);
-    const at::Tensor chunk = hidden.slice(0, from, to).detach().requires_grad_(true);
-    const at::Tensor logits = model.logits(chunk);
-    const ChunkLoss loss = chunkLoss(logits.detach(), targets.slice(0, from, to), options);
+    const LogitsPass pass = logitsOf(hidden.slice(0, from, to));
+    const at::NoGradGuard noGrad;
+    const ChunkLoss loss = lossOf(pass.logits, targets.slice(0, from, to), options, scale);
     result.loss += loss.loss * scale;
     result.negativeLogProb += loss.negativeLogProb;
-    const at::Tensor logitsGradient = loss.logitsGradient.mul(scale).to(logits.scalar_type());
-    result.hiddenGradient.slice(0, from, to).copy_(torch::autograd::grad({logits}, {chunk}, {logitsGradient})[0]);
+    result.hiddenGradient.slice(0, from, to).copy_(pass.backward(loss.logitsGradient));
   }
   return result;
+}
+
+int64_t rowsAtOnce(int64_t chunkLogits, int64_t vocabSize) {
+  return std::max<int64_t>(1, chunkLogits / vocabSize);
+}
+
+}  // namespace
+
+CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at::Tensor& hidden,
+                          const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint,
+                          int64_t meanOver, int64_t chunkLogits) {
+  return inChunks(logitsOf, chunkLoss, rowsAtOnce(chunkLogits, vocabSize), hidden, targets, options, yieldPoint,
+                  meanOver);
+}
+
+CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
+                          const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver, int64_t chunkLogits) {
+  const LogitsOf logitsOf = [&](const at::Tensor& hiddenChunk) -> LogitsPass {
+    const at::AutoGradMode withGradient(true);
+    const at::Tensor chunk = hiddenChunk.detach().requires_grad_(true);
+    const at::Tensor logits = model.logits(chunk);
+    return {logits.detach(), [chunk, logits](const at::Tensor& gradient) {
+              return torch::autograd::grad({logits}, {chunk}, {gradient})[0];
+            }};
+  };
+  return inChunks(logitsOf, plainLoss, rowsAtOnce(chunkLogits, model.config().vocabSize), hidden, targets, options,
+                  yieldPoint, meanOver);
+}
+
+double negativeLogProb(Executor& model, const at::Tensor& hidden, const at::Tensor& targets, YieldPoint& yieldPoint,
+                       int64_t chunkLogits) {
+  const at::NoGradGuard noGrad;
+  const int64_t n = hidden.size(0), rows = rowsAtOnce(chunkLogits, model.config().vocabSize);
+  double sum = 0;
+  for (int64_t from = 0; from < n; from += rows) {
+    if (from > 0) yieldPoint.pause();
+    const int64_t to = std::min(from + rows, n);
+    const at::Tensor logits = model.logits(hidden.slice(0, from, to)).to(at::kFloat);
+    sum += total(logits.logsumexp(1, /*keepdim=*/true).sub(logits.gather(1, targets.slice(0, from, to).unsqueeze(1))));
+  }
+  return sum;
 }
 
 }  // namespace softprompt

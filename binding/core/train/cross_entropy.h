@@ -8,7 +8,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
+
 #include "core/t5/executor.h"
+#include "core/t5/trainable.h"
 #include "core/train/options.h"
 
 namespace softprompt {
@@ -19,11 +22,21 @@ struct CrossEntropy {
   at::Tensor hiddenGradient;   // [N, d], dtype of `hidden`: d loss / d hidden
 };
 
+// The logits of some of the hidden, and the way back from them.
+using LogitsOf = std::function<LogitsPass(const at::Tensor& hidden)>;
+
 // hidden [N, d]: the decoder's output at the real target positions; targets int64 [N]. The softmax is float32. A mean
 // is over `meanOver` tokens (0: over these N), of which the N may be a part. A chunk holds at most `chunkLogits` logits
 // (one row at least); `yieldPoint` pauses between chunks.
 CrossEntropy crossEntropy(Executor& model, const at::Tensor& hidden, const at::Tensor& targets,
                           const LossOptions& options, YieldPoint& yieldPoint, int64_t meanOver = 0,
                           int64_t chunkLogits = 1 << 22);
+CrossEntropy crossEntropy(const LogitsOf& logitsOf, int64_t vocabSize, const at::Tensor& hidden,
+                          const at::Tensor& targets, const LossOptions& options, YieldPoint& yieldPoint,
+                          int64_t meanOver = 0, int64_t chunkLogits = 1 << 22);
+
+// The loss alone, without z-loss and smoothing, summed.
+double negativeLogProb(Executor& model, const at::Tensor& hidden, const at::Tensor& targets, YieldPoint& yieldPoint,
+                       int64_t chunkLogits = 1 << 22);
 
 }  // namespace softprompt

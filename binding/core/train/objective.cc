@@ -18,10 +18,6 @@
 namespace softprompt {
 namespace {
 
-// Lengths are rounded up so that a run sees few shapes (the maths libraries cache one plan a shape).
-constexpr int64_t kInputBucket = 8;
-constexpr int64_t kTargetBucket = 4;
-
 // Neighbouring rows of one part, within a pass.
 struct Stretch {
   size_t part = 0;

@@ -1,6 +1,5 @@
-// The file that tuning can go on from: a safetensors file of each run's prompt, its moving average and its optimiser's
-// tensors (float32, one to three times the prompt's size), and as metadata the step, the caller's notes, and what the
-// runs were. The names of what is a prompt's own begin with its name.
+// The file that tuning can go on from: a state file of each run's prompt, its moving average and its optimiser's
+// tensors (float32, one to three times the prompt's size). The names of what is a prompt's own begin with its name.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,12 +11,10 @@
 
 #include "core/train/learned_prompt.h"
 #include "core/train/options.h"
+#include "core/train/state_file.h"
 #include "core/train/tuner.h"
 
 namespace softprompt {
-
-// What must be the same for a run to go on as if it had never been interrupted: name -> value.
-using RunIdentity = std::map<std::string, std::string>;
 
 struct RunCheckpoint {
   RunIdentity identity;

@@ -16,9 +16,9 @@ import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../loa
 import { bytes, count, duration, metricsLine, percent, print, warningLine } from '../output.js'
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
+import { lossOf, optimizerOf, type RuleFlags, ruleOptions } from '../rule.js'
 import { outPaths, outputsOf, type RunFlags, runsOf, runsTable } from '../runs.js'
 import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
-import { lossOf, optimizerOf, type RuleFlags, ruleOptions } from '../training.js'
 
 interface TuneFlags extends ModelFlags, SourceFlags, RunFlags, RuleFlags {
   train: string

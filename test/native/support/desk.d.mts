@@ -8,6 +8,7 @@ import type {
   NativeModel,
   NativePromptedRows,
   NativePromptRows,
+  NativeTrainerOptions,
   NativeTuneOptions,
   TokenRows,
 } from '../../../src/native.js'
@@ -22,3 +23,5 @@ export const loss: NativeLoss
 export function tuneOptions(options?: Partial<NativeTuneOptions>): NativeTuneOptions
 export const theRun: NativeActiveRun[]
 export const endless: number
+export function trainerOptions(options?: Partial<NativeTrainerOptions>): NativeTrainerOptions
+export const trainerBatch: [TokenRows, TokenRows]

@@ -78,3 +78,29 @@ export const theRun = [{ run: 0, rateFactor: 1 }]
 
 /** A number of steps that no test waits for. */
 export const endless = 1_000_000_000
+
+/** Training of all weights on `trainerBatch`. */
+export function trainerOptions(options = {}) {
+  return {
+    steps: 100,
+    dropout: 0.1,
+    seed: 3,
+    microBatchSize: 0,
+    loss: { ...loss, reduction: 'mean' },
+    optimizer: { ...optimizer, learningRate: 1e-2, weightDecay: 0, parameterScaling: true, clipNorm: 0 },
+    ...options,
+  }
+}
+
+export const trainerBatch = [
+  tokenRows([
+    [3, 4, 5, 1],
+    [6, 1],
+    [7, 8, 9, 10, 11, 1],
+  ]),
+  tokenRows([
+    [20, 21, 1],
+    [22, 1],
+    [23, 24, 25, 1],
+  ]),
+]
