@@ -3,12 +3,11 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <limits>
 
 #include "check.h"
+#include "core/platform/file.h"
 #include "one_run.h"
 #include "toy_model.h"
 
@@ -53,9 +52,10 @@ std::string messageOf(const std::function<void()>& action) {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() / ("softprompt-" + std::to_string(getpid()) + "-" + name)) {}
+      : path_(std::filesystem::temp_directory_path() /
+              ("softprompt-" + std::to_string(softprompt::platform::processId()) + "-" + name)) {}
   ~TemporaryFile() { std::filesystem::remove(path_); }
-  std::string path() const { return path_; }
+  std::string path() const { return path_.string(); }
 
  private:
   std::filesystem::path path_;
