@@ -1,12 +1,14 @@
-// Opening shared libraries, on POSIX and on Windows. Known to the loader alone.
+// Shared libraries and the environment, on POSIX and on Windows. Known to the loader alone. Paths are UTF-8.
 #pragma once
+
+#include <stdlib.h>
 
 #include <string>
 
+#include "core/platform/path.h"
+
 #ifdef _WIN32
 #include <windows.h>
-
-#include <filesystem>
 #else
 #include <dlfcn.h>
 #endif
@@ -27,33 +29,42 @@ constexpr const char* kLibrarySuffix = ".so";
 constexpr const char* kOpenMpPrefix = "libgomp";  // libgomp.so.1 in a wheel, libgomp-<hash>.so.1 in an archive
 #endif
 
+using platform::toPath;
+using platform::toUtf8;
+
 #ifdef _WIN32
 // For good: a Worker's end closes the module, and must not pull the code from under the compute threads' feet.
 inline void* openLibrary(const std::string& path) {
-  const std::wstring wide = std::filesystem::u8path(path).wstring();
+  const std::wstring wide = toPath(path).make_preferred().wstring();
   // The altered search path is the library's own folder, so that what it needs is found beside it.
   HMODULE module = LoadLibraryExW(wide.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
   HMODULE pinned = nullptr;
   if (module) GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN, wide.c_str(), &pinned);
-  return module;
+  return reinterpret_cast<void*>(module);
 }
 
 inline void* findSymbol(void* library, const char* name) {
-  return reinterpret_cast<void*>(GetProcAddress(static_cast<HMODULE>(library), name));
+  return reinterpret_cast<void*>(GetProcAddress(reinterpret_cast<HMODULE>(library), name));
 }
 
 inline std::string libraryError() {
   const DWORD code = GetLastError();
-  char text[512];
-  const DWORD size = FormatMessageA(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, code, 0, text,
-                                    sizeof text, nullptr);
-  return (size > 0 ? std::string(text, size) : "error of LoadLibrary") + " (" + std::to_string(code) + ")";
+  wchar_t text[512];
+  const DWORD size =
+      FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS, nullptr, code, 0, text, 512, nullptr);
+  const std::string reason = toUtf8(std::filesystem::path(std::wstring(text, size)));
+  return (size > 0 ? reason : "error of LoadLibrary") + " (" + std::to_string(code) + ")";
+}
+
+inline void setDefault(const char* name, const char* value) {
+  if (GetEnvironmentVariableA(name, nullptr, 0) == 0) SetEnvironmentVariableA(name, value);
 }
 #else
 // Local: the symbols serve those that name this library as needed (LibTorch's own libraries, the addon) and nobody else
-// in the process. Other native modules may carry a oneDNN or protobuf of theirs.
+// in the process. Other native modules may carry a oneDNN or protobuf of theirs. Never unloaded (a Worker's end must
+// not pull the code from under the compute threads' feet).
 inline void* openLibrary(const std::string& path) {
-  return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 }
 
 inline void* findSymbol(void* library, const char* name) {
@@ -63,6 +74,10 @@ inline void* findSymbol(void* library, const char* name) {
 inline std::string libraryError() {
   const char* text = dlerror();
   return text ? text : "unknown error of the dynamic linker";
+}
+
+inline void setDefault(const char* name, const char* value) {
+  setenv(name, value, /*overwrite=*/0);
 }
 #endif
 

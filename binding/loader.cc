@@ -5,7 +5,6 @@
 // wrong is a JavaScript error with the dynamic linker's own words. Every environment (main thread, Workers) makes its
 // own call; libraries stay open for good.
 #include <node_api.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <mutex>
@@ -20,6 +19,10 @@ namespace fs = std::filesystem;
 using namespace softprompt;
 using Register = napi_value (*)(napi_env, napi_value);
 
+std::string libraryIn(const std::string& dir, const char* name) {
+  return dir + "/" + kLibraryPrefix + name + kLibrarySuffix;
+}
+
 // What opening gave: the addon's entry point, or the code and text of the failure.
 struct Opened {
   Register registerModule = nullptr;
@@ -27,30 +30,28 @@ struct Opened {
   std::string message;
 };
 
-// The libraries that libtorch_cpu needs are opened first and by full path, so that neither an rpath nor LD_LIBRARY_PATH
-// has to lead to them.
+// What libtorch_cpu needs is opened first and by full path, so that neither an rpath nor LD_LIBRARY_PATH has to lead to
+// it.
 std::vector<std::string> libtorchFiles(const std::string& dir) {
   std::vector<std::string> files;
   std::error_code unreadable;  // then libc10 is missing too, and the linker says so
-  for (const fs::directory_entry& entry : fs::directory_iterator(dir, unreadable)) {
-    if (entry.path().filename().string().rfind(kOpenMpPrefix, 0) == 0) files.push_back(entry.path().string());
+  for (const fs::directory_entry& entry : fs::directory_iterator(toPath(dir), unreadable)) {
+    if (toUtf8(entry.path().filename()).starts_with(kOpenMpPrefix)) files.push_back(toUtf8(entry.path()));
   }
-  for (const char* name : {"c10", "torch_cpu"}) files.push_back(dir + "/" + kLibraryPrefix + name + kLibrarySuffix);
+  for (const char* name : {"c10", "torch_cpu"}) files.push_back(libraryIn(dir, name));
   return files;
 }
 
 // Opening a library twice only counts references.
 Opened open(const std::string& libtorchLibDir, const std::string& corePath) {
-  // libgomp's threads spin after each parallel region unless told not to before it loads: that would starve Node's own
+  // OpenMP's threads spin after each parallel region unless told not to before it loads: that would starve Node's own
   // threads.
-#ifndef _WIN32
-  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
-#endif
+  setDefault("OMP_WAIT_POLICY", "passive");
   for (const std::string& file : libtorchFiles(libtorchLibDir)) {
     if (!openLibrary(file)) return {nullptr, "LIBTORCH_BROKEN", libraryError()};
   }
   void* core = openLibrary(corePath);
-  if (!core) return {nullptr, fs::exists(corePath) ? "LIBTORCH_BROKEN" : "ADDON_MISSING", libraryError()};
+  if (!core) return {nullptr, fs::exists(toPath(corePath)) ? "LIBTORCH_BROKEN" : "ADDON_MISSING", libraryError()};
   auto registerModule = reinterpret_cast<Register>(findSymbol(core, "napi_register_module_v1"));
   if (!registerModule) return {nullptr, "ADDON_MISSING", libraryError()};
   return {registerModule, "", ""};

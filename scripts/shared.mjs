@@ -18,7 +18,7 @@ export function run(command, args, { env = {} } = {}) {
 /** Is the program on the PATH, and does it answer to --version? */
 export const has = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
 
-const builtFolders = ['lib', 'build', 'build-fuzz', 'build-sanitize', 'prebuilds', 'coverage']
+const builtFolders = ['lib', 'build', 'build-cross', 'build-fuzz', 'build-sanitize', 'prebuilds', 'coverage']
 
 /** Removes a built folder of the repository, and refuses any other. */
 export function clean(folder) {

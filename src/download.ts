@@ -3,6 +3,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { request } from './network.js'
 
 export interface TransferOptions {
   url: string
@@ -67,7 +68,7 @@ async function attempt(options: TransferOptions, part: string, have: number): Pr
   const watch = watchdog(options)
   try {
     const headers = { ...options.headers, ...(have > 0 && { range: `bytes=${have}-` }) }
-    const response = await fetch(options.url, { headers, signal: watch.signal })
+    const response = await request(options.url, { headers, signal: watch.signal })
     const { from, total } = await accepted(response, have, part)
     if (options.bytes !== null && total !== null && total !== options.bytes) {
       throw new Unavailable(`the server offers ${total} bytes where the file has ${options.bytes}`)
@@ -143,8 +144,14 @@ export function networkCode(error: unknown): string {
 // fetch says only "fetch failed"; what happened is in its cause.
 export function describe(error: unknown): string {
   const { message, cause } = error as Error
-  return cause instanceof Error && (cause.message || networkCode(cause)) ? `${message}: ${cause.message || networkCode(cause)}` : message
+  if (!(cause instanceof Error)) return message
+  const reason = innermost(cause)
+  const why = reason.message || networkCode(reason)
+  return why && !message.includes(why) ? `${message}: ${why}` : message
 }
+
+/** undici says "fetch failed", since "Request was cancelled", since the proxy gave 407. */
+const innermost = (error: Error): Error => (error.cause instanceof Error ? innermost(error.cause) : error)
 
 async function sizeOf(path: string): Promise<number> {
   return (await stat(path).catch(() => null))?.size ?? 0

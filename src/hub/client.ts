@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, type TransferOptions, transfer, watchdog } from '../download.js'
 import { HubError } from '../errors.js'
+import { request } from '../network.js'
 import { type HubId, spellHubId } from './id.js'
 
 export interface ClientOptions {
@@ -29,13 +30,13 @@ export class HubClient {
   async revision(): Promise<{ commit: string; names: string[] }> {
     const { modelInfo } = await import('@huggingface/hub')
     const { name, revision } = this.id
-    const request = ((url: string, init?: RequestInit) => this.#request(url, init)) as typeof fetch
+    const ask = ((url: string, init?: RequestInit) => this.#request(url, init)) as typeof fetch
     const info = await modelInfo({
       name,
       revision,
       hubUrl: this.options.endpoint,
       additionalFields: ['sha', 'filePaths'],
-      fetch: request,
+      fetch: ask,
     }).catch((error: unknown) => {
       throw HubError.isInstance(error) || this.options.signal?.aborted ? error : this.#strange(`its answer is not JSON`, error)
     })
@@ -101,7 +102,7 @@ export class HubClient {
     const { signal, network } = this.options
     const watch = watchdog({ ...network, signal })
     try {
-      return await fetch(url, { ...init, headers: { ...init.headers, ...this.#headers() }, signal: watch.signal })
+      return await request(url, { ...init, headers: { ...init.headers, ...this.#headers() }, signal: watch.signal })
     } catch (error) {
       signal?.throwIfAborted()
       return error as Error

@@ -78,5 +78,6 @@ TEST(jsonRefusals) {
 
 TEST(jsonQuotedComesBack) {
   const std::string text = std::string("a\"b\\c\n\x01") + "\xC3\xA9";
-  CHECK_EQ(*parseJson(softprompt::jsonQuoted(text)).string(), text);
+  const auto json = parseJson(softprompt::jsonQuoted(text));
+  CHECK_EQ(*json.string(), text);
 }

@@ -1,18 +1,22 @@
 // A folder of a test's own, gone when the test ends.
 #pragma once
 
-#include <stdlib.h>
-
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 
+#include "core/platform/file.h"
+
 class TempFolder {
  public:
   TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "softprompt-core-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
+    static std::atomic<int> counter{0};
+    const std::string id = std::to_string(softprompt::platform::processId()) + "-" + std::to_string(counter++);
+    path_ = (std::filesystem::temp_directory_path() / ("softprompt-core-" + id)).generic_string();
+    std::filesystem::remove_all(path_);  // of a process that was killed
+    std::filesystem::create_directory(path_);
   }
   ~TempFolder() { std::filesystem::remove_all(path_); }
   TempFolder(const TempFolder&) = delete;

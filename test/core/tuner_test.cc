@@ -4,13 +4,12 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
-#include <unistd.h>
-
 #include <cmath>
 #include <filesystem>
 #include <limits>
 
 #include "check.h"
+#include "core/platform/file.h"
 #include "core/train/learned_prompt.h"
 #include "one_run.h"
 #include "toy_model.h"
@@ -56,9 +55,10 @@ std::string messageOf(const std::function<void()>& action) {
 class TemporaryFile {
  public:
   explicit TemporaryFile(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() / ("softprompt-" + std::to_string(getpid()) + "-" + name)) {}
+      : path_(std::filesystem::temp_directory_path() /
+              ("softprompt-" + std::to_string(softprompt::platform::processId()) + "-" + name)) {}
   ~TemporaryFile() { std::filesystem::remove(path_); }
-  std::string path() const { return path_; }
+  std::string path() const { return path_.string(); }
 
  private:
   std::filesystem::path path_;

@@ -14,7 +14,7 @@ void replay(fuzz::Body body, const std::filesystem::path& path) {
   try {
     fuzz::run(body, bytes);
   } catch (const std::exception& error) {
-    std::printf("FAIL %s: %s\n", path.c_str(), error.what());
+    std::printf("FAIL %s: %s\n", path.string().c_str(), error.what());
     throw;
   }
 }

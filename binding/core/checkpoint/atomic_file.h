@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "core/platform/file.h"
+
 namespace softprompt {
 
 class AtomicFile {
@@ -20,15 +22,14 @@ class AtomicFile {
 
   void write(const void* bytes, size_t n);
   void commit();
-  // For writers that need a name; what they wrote is renamed by commit().
-  const std::string& temporaryPath() const { return temporary_; }
 
  private:
   [[noreturn]] void fail(const char* doing) const;
 
   std::string path_;
   std::string temporary_;
-  int descriptor_ = -1;
+  platform::File file_;
+  bool isInPlace_ = false;
 };
 
 }  // namespace softprompt

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "core/platform/file.h"
+
 namespace softprompt {
 
 class FileLock {
@@ -18,7 +20,7 @@ class FileLock {
 
  private:
   std::string lockPath_;
-  int descriptor_ = -1;
+  platform::File file_;
 };
 
 }  // namespace softprompt

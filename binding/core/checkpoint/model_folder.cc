@@ -29,9 +29,10 @@ std::unique_ptr<TensorSource> openFormat(Format format, const std::shared_ptr<co
 
 // In Hugging Face's cache a file of snapshots/<revision>/ is a link into blobs/ beside snapshots/. No other link may
 // lead out of the folder.
-bool staysInside(const fs::path& folder, const std::string& name) {
+bool staysInside(const std::string& folder, const std::string& name) {
   std::error_code error;
-  const fs::path home = fs::canonical(folder, error), file = fs::canonical(folder / name, error);
+  const fs::path home = fs::canonical(platform::toPath(folder), error);
+  const fs::path file = fs::canonical(platform::toPath(folder + "/" + name), error);
   if (error) return false;
   if (file.parent_path() == home) return true;
   const fs::path snapshots = home.parent_path();

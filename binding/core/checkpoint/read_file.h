@@ -1,10 +1,11 @@
-// A file opened for reading at given offsets (pread): no shared position, no memory map that a truncated file could
-// fault.
+// A file opened for reading at given offsets: no shared position, no memory map that a truncated file could fault.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+
+#include "core/platform/file.h"
 
 namespace softprompt {
 
@@ -14,9 +15,6 @@ class ReadFile {
   explicit ReadFile(std::string path);
   // What such a file would hold, from memory; `name` stands for the path.
   ReadFile(std::string name, std::string bytes);
-  ~ReadFile();
-  ReadFile(const ReadFile&) = delete;
-  ReadFile& operator=(const ReadFile&) = delete;
 
   const std::string& path() const { return path_; }
   uint64_t size() const { return size_; }
@@ -26,13 +24,13 @@ class ReadFile {
 
  private:
   std::string path_;
-  std::string memory_;  // where there is no descriptor
-  int descriptor_ = -1;
+  std::string memory_;  // where no file is open
+  platform::File file_;
   uint64_t size_ = 0;
 };
 
-bool isFile(const std::string& path);
-bool isFolder(const std::string& path);
+using platform::isFile;
+using platform::isFolder;
 
 // The whole of a file of at most `limit` bytes; Error FILE_READ when it is longer.
 std::string readText(const std::string& path, uint64_t limit = 64 << 20);

@@ -1,6 +1,7 @@
 #include "core/prompt/file.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/checkpoint/npy.h"
 #include "core/checkpoint/read_file.h"
@@ -22,10 +23,10 @@ std::string firstBytes(const std::string& path) {
   return file.text(0, std::min<uint64_t>(file.size(), 8));
 }
 
-// The folder of a file within it.
+// The folder that a file is in.
 std::string folderOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
+  const std::filesystem::path parent = platform::toPath(path).parent_path();
+  return parent.empty() ? "." : platform::toUtf8(parent);
 }
 
 SoftPrompt readSafetensorsPrompt(const std::string& path) {

@@ -117,7 +117,7 @@ SoftPrompt readPeftPrompt(const std::string& folder) {
 
 void writePeftPrompt(const std::string& folder, const SoftPrompt& prompt) {
   std::error_code error;
-  std::filesystem::create_directory(folder, error);
+  std::filesystem::create_directory(platform::toPath(folder), error);
   if (!isFolder(folder)) {
     const std::string why = error ? error.message() : "a file of that name is there";
     throw Error("FILE_WRITE", folder + " cannot be made a folder for a PEFT prompt: " + why);

@@ -81,10 +81,18 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compressFast(State& state, cons
   _mm_storeu_si128(reinterpret_cast<__m128i*>(state.data() + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
+struct CpuId {
+  unsigned a, b = 0, c = 0, d = 0;
+};
+CpuId cpuid(unsigned leaf) {
+  CpuId id{leaf};
+  __asm__("cpuid" : "+a"(id.a), "=b"(id.b), "+c"(id.c), "=d"(id.d));
+  return id;
+}
+
+// Asked of the processor itself: the compilers' own functions for it need a library that not every linker has.
 bool hasShaInstructions() {
-  unsigned a = 7, b = 0, c = 0, d = 0;
-  __asm__("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  return (b >> 29 & 1) && __builtin_cpu_supports("sse4.1");
+  return cpuid(0).a >= 7 && (cpuid(7).b >> 29 & 1) && (cpuid(1).c >> 19 & 1);  // SHA, SSE4.1
 }
 #endif
 

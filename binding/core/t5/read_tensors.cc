@@ -3,10 +3,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -17,6 +13,7 @@
 #include <optional>
 #include <thread>
 
+#include "core/platform/memory.h"
 #include "core/runtime/error.h"
 #include "core/t5/numbers.h"
 #include "core/t5/value_digest.h"
@@ -26,16 +23,6 @@ namespace {
 
 constexpr size_t kPiece = 1 << 16;  // numbers: 256 KB as float32
 constexpr int kMostThreads = 16;
-
-// Memory that has never been written costs a page fault every 4 KB; with huge pages, one every 2 MB.
-void wantHugePages(at::Tensor& tensor) {
-#if defined(__linux__)
-  constexpr uintptr_t kHuge = 1 << 21;
-  const auto begin = reinterpret_cast<uintptr_t>(tensor.mutable_data_ptr());
-  const uintptr_t from = (begin + kHuge - 1) / kHuge * kHuge, to = (begin + tensor.nbytes()) / kHuge * kHuge;
-  if (from < to) madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);  // advice: it may be refused
-#endif
-}
 
 // Reads one tensor at a time; its buffers are reused.
 class TensorReader {
@@ -184,7 +171,7 @@ class Crew {
 
 at::Tensor emptyForReading(at::IntArrayRef shape, at::ScalarType dtype) {
   at::Tensor out = at::empty(shape, at::TensorOptions().dtype(dtype));
-  wantHugePages(out);
+  platform::wantHugePages(out.mutable_data_ptr(), out.nbytes());
   return out;
 }
 
