@@ -240,8 +240,6 @@ export interface NativeTrainerOptions {
   optimizer: NativeOptimizer & {
     /** T5's Adafactor: a weight's rate is the schedule's times max(RMS(weight), 1e-3). */
     parameterScaling: boolean
-    /** Of all gradients together; 0: none. */
-    clipNorm: number
   }
 }
 

@@ -267,8 +267,7 @@ ModelTrainerOptions modelTrainerOptions(const Napi::Object& options) {
       .seed = static_cast<uint64_t>(integerField(options, "seed")),
       .loss = lossOptions(options.Get("loss")),
       .rule = {.optimizer = optimizerOptions(optimizer),
-               .parameterScaling = booleanField(optimizer, "parameterScaling"),
-               .clipNorm = numberField(optimizer, "clipNorm")},
+               .parameterScaling = booleanField(optimizer, "parameterScaling")},
   };
 }
 

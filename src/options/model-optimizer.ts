@@ -1,17 +1,12 @@
 import type { NativeTrainerOptions } from '../native.js'
-import { boolean, checkOptions, integer, invalidOption, isObject, number, oneOf, unsupportedOption } from './check.js'
+import { boolean, checkOptions, integer, invalidOption, isObject, oneOf, unsupportedOption } from './check.js'
 import { ADAFACTOR, ADAMW, type AdafactorOptions, type AdamWOptions, PLAIN_ADAFACTOR, PLAIN_ADAMW, type Schedule } from './optimizer.js'
 
 /** 't5': the full rate for `warmupSteps` steps, then rate * sqrt(warmupSteps / step): 1 / sqrt(max(step, 10000)) for a rate of 0.01 and 10,000 steps. */
 export type ModelSchedule = Schedule | 't5'
 
-interface Clipped {
-  /** The L2 norm that the gradient of all parameters together is cut to. @defaultValue none */
-  clipNorm?: number
-}
-
 /** Adafactor as T5 was trained with it. */
-export interface ModelAdafactorOptions extends Omit<AdafactorOptions, 'schedule' | 'learningRate'>, Clipped {
+export interface ModelAdafactorOptions extends Omit<AdafactorOptions, 'schedule' | 'learningRate'> {
   /** @defaultValue 0.001 */
   learningRate?: number
   /** @defaultValue 'constant' */
@@ -20,7 +15,7 @@ export interface ModelAdafactorOptions extends Omit<AdafactorOptions, 'schedule'
   parameterScaling?: boolean
 }
 
-export interface ModelAdamWOptions extends Omit<AdamWOptions, 'schedule' | 'learningRate'>, Clipped {
+export interface ModelAdamWOptions extends Omit<AdamWOptions, 'schedule' | 'learningRate'> {
   /** @defaultValue 0.001 */
   learningRate?: number
   /** @defaultValue 'constant' */
@@ -32,7 +27,7 @@ export type ModelOptimizerOptions = ModelAdafactorOptions | ModelAdamWOptions
 
 export type ModelOptimizer = Omit<NativeTrainerOptions['optimizer'], 'schedule'> & { schedule: ModelSchedule }
 
-const MODEL = { parameterScaling: false, clipNorm: 0, learningRate: 0.001 }
+const MODEL = { parameterScaling: false, learningRate: 0.001 }
 const MODEL_ADAFACTOR: Readonly<ModelOptimizer> = { ...PLAIN_ADAFACTOR, ...MODEL, parameterScaling: true }
 const MODEL_ADAMW: Readonly<ModelOptimizer> = { ...PLAIN_ADAMW, ...MODEL }
 
@@ -44,7 +39,7 @@ export const T5_FINETUNING: Readonly<ModelOptimizer> = MODEL_ADAFACTOR
 
 const name = oneOf('adafactor', 'adamw')
 const schedule = oneOf('constant', 'linear', 'cosine', 'inverseSqrt', 't5')
-const CLIPPED = { name, schedule, clipNorm: number({ above: 0 }) }
+const CHOICES = { name, schedule }
 
 /** An optimizer that is given, with its own defaults. */
 export function checkModelOptimizer(value: unknown, option: string): ModelOptimizer {
@@ -52,8 +47,8 @@ export function checkModelOptimizer(value: unknown, option: string): ModelOptimi
   if (value.name === 'muon')
     throw unsupportedOption(`${option}.name`, "Muon is a rule for prompts. All parameters of a model learn by 'adafactor' or 'adamw'.")
   if (name(value.name, `${option}.name`) === 'adamw')
-    return { ...MODEL_ADAMW, ...checkOptions('adamw', value, { ...ADAMW, ...CLIPPED }, `${option}.`) }
-  const checks = { ...ADAFACTOR, ...CLIPPED, warmupSteps: integer(0), parameterScaling: boolean }
+    return { ...MODEL_ADAMW, ...checkOptions('adamw', value, { ...ADAMW, ...CHOICES }, `${option}.`) }
+  const checks = { ...ADAFACTOR, ...CHOICES, warmupSteps: integer(0), parameterScaling: boolean }
   return { ...MODEL_ADAFACTOR, ...checkOptions('adafactor', value, checks, `${option}.`) }
 }
 

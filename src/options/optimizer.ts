@@ -10,7 +10,7 @@ interface AnyOptimizer {
   schedule?: Schedule
   /** Steps in which the rate rises from 0. @defaultValue 0 */
   warmupSteps?: number
-  /** A gradient whose L2 norm (over the whole prompt) is larger is scaled down to it, before the update rule sees it; 0 for no limit. @defaultValue 0 */
+  /** A gradient whose L2 norm (over the whole prompt, or all weights) is larger is scaled down to it, before the update rule sees it; 0 for no limit. @defaultValue 0 */
   maxGradientNorm?: number
   /**
    * What is evaluated and handed out is a moving average of the steps' prompts, A = averageDecay * A + (1 - averageDecay) * P, with less of the past in the first

@@ -118,9 +118,13 @@ namespace {
 // Both kernels, on short rows and on long ones of odd lengths (several blocks of queries, padded words).
 struct SelfCase {
   decltype(&selfAttention) forward;
-  decltype(&selfAttentionBackward) backward;
+  decltype(&flashSelfAttentionBackward) backward;
 };
-const std::vector<SelfCase> kSelf{{selfAttention, selfAttentionBackward},
+at::Tensor ownSelfAttentionBackward(const at::Tensor& gradient, const at::Tensor& qkv, const Attended& attended,
+                                    const std::vector<RowGroup>& groups, const at::Tensor& bias, HeadShape shape) {
+  return selfAttentionBackward(gradient, qkv, attended, groups, bias, shape);
+}
+const std::vector<SelfCase> kSelf{{selfAttention, ownSelfAttentionBackward},
                                   {flashSelfAttention, flashSelfAttentionBackward}};
 struct CrossCase {
   decltype(&crossAttention) forward;

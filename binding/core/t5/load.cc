@@ -7,6 +7,7 @@
 #include "core/runtime/error.h"
 #include "core/t5/archive.h"
 #include "core/t5/build.h"
+#include "core/t5/fast_executor.h"
 #include "core/t5/foreign_executor.h"
 #include "core/t5/fused_weights.h"
 #include "core/t5/int8_executor.h"

@@ -87,8 +87,7 @@ RunIdentity ModelTrainer::State::identity() const {
                        {"dropout", exactText(options.dropout)},
                        {"microBatchSize", std::to_string(options.microBatchSize)},
                        {"optimizer.learningRate", exactText(options.rule.optimizer.learningRate)},
-                       {"optimizer.parameterScaling", options.rule.parameterScaling ? "true" : "false"},
-                       {"optimizer.clipNorm", exactText(options.rule.clipNorm)}};
+                       {"optimizer.parameterScaling", options.rule.parameterScaling ? "true" : "false"}};
   const Schedule schedule = options.rule.optimizer.schedule;
   if (schedule == Schedule::kLinear || schedule == Schedule::kCosine) {
     identity["steps"] = std::to_string(options.steps);

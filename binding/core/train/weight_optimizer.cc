@@ -72,7 +72,8 @@ double WeightOptimizer::measure(const std::vector<at::Tensor>& gradients) {
 }
 
 void WeightOptimizer::update(int64_t step, double rateFactor) {
-  const double clip = rule_.clipNorm > 0 && norm_ > rule_.clipNorm ? rule_.clipNorm / norm_ : 1;
+  const double most = rule_.optimizer.maxGradientNorm;
+  const double clip = most > 0 && norm_ > most ? most / norm_ : 1;
   const double rate = rateFactor * learningRateAt(rule_.optimizer, step, steps_);
   for (Slot& slot : slots_) {
     const double scale = rule_.parameterScaling ? std::max(std::sqrt(meanSquare(slot.weight)), kSmallestScale) : 1;

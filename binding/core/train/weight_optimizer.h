@@ -17,9 +17,8 @@
 namespace softprompt {
 
 struct WeightRule {
-  OptimizerOptions optimizer;  // adafactor or adamw; no moving average
+  OptimizerOptions optimizer;  // adafactor or adamw; no moving average; maxGradientNorm is of all weights together
   bool parameterScaling = false;
-  double clipNorm = 0;  // of all gradients together; 0: none
 };
 
 class WeightOptimizer {

@@ -87,7 +87,7 @@ export function trainerOptions(options = {}) {
     seed: 3,
     microBatchSize: 0,
     loss: { ...loss, reduction: 'mean' },
-    optimizer: { ...optimizer, learningRate: 1e-2, weightDecay: 0, parameterScaling: true, clipNorm: 0 },
+    optimizer: { ...optimizer, learningRate: 1e-2, weightDecay: 0, parameterScaling: true },
     ...options,
   }
 }
