@@ -136,7 +136,8 @@ std::map<std::string, at::Tensor> mastersOf(const LoadedModel& model) {
 }
 
 ModelTrainerOptions adamw() {
-  OptimizerOptions o{.kind = OptimizerKind::kAdamW, .learningRate = 1e-3, .weightDecay = 0.01, .epsilon = 1e-5, .maxGradientNorm = 1};
+  OptimizerOptions o{
+      .kind = OptimizerKind::kAdamW, .learningRate = 1e-3, .weightDecay = 0.01, .epsilon = 1e-5, .maxGradientNorm = 1};
   return {.loss = {.reduction = Reduction::kMean}, .rule = {.optimizer = o}};
 }
 
