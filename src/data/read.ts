@@ -1,9 +1,7 @@
 import { DataError } from '../errors.js'
 import { TimeSlice } from '../time-slice.js'
-import { readCsv } from './csv.js'
 import { type Example, type RawRow, toExample } from './example.js'
-import { readJsonArray, readJsonLines } from './json.js'
-import { readParquet } from './parquet.js'
+import { rowsOfFile, rowsOfMemory } from './rows.js'
 import { Sample } from './sample.js'
 import { type ExampleSource, fieldsOf, fileName, resolveSource, type Source, STDIN } from './source.js'
 
@@ -53,24 +51,7 @@ interface Read {
 }
 
 function rowsOf({ path, rows, format, mapping }: Source, signal: AbortSignal | undefined): AsyncIterable<RawRow> {
-  if (path === undefined) return rowsOfMemory(rows ?? [])
-  const fields = fieldsOf(mapping)
-  switch (format) {
-    case 'jsonl':
-      return readJsonLines(path, signal)
-    case 'json':
-      return readJsonArray(path, signal)
-    case 'csv':
-      return readCsv(path, { delimiter: ',', fields, signal })
-    case 'tsv':
-      return readCsv(path, { delimiter: '\t', fields, signal })
-    case 'parquet':
-      return readParquet(path, { fields, signal })
-  }
-}
-
-async function* rowsOfMemory(source: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<RawRow> {
-  for await (const value of source) yield { value }
+  return path === undefined ? rowsOfMemory(rows ?? []) : rowsOfFile(path, format, { fields: fieldsOf(mapping), signal })
 }
 
 function nameOf({ path }: Source, row: number, line: number | undefined): string {

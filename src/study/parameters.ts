@@ -1,14 +1,19 @@
+import type { T5Config } from '../config.js'
+
 /** The fields of a config that decide how many numbers a T5 has. */
-export interface Sizes {
-  dModel: number
-  dKv: number
-  dFf: number
-  numLayers: number
-  numDecoderLayers: number
-  numHeads: number
-  vocabSize: number
-  relativeAttentionNumBuckets: number
-  feedForwardProj: string
+export interface Sizes
+  extends Pick<
+    T5Config,
+    | 'dModel'
+    | 'dKv'
+    | 'dFf'
+    | 'numLayers'
+    | 'numDecoderLayers'
+    | 'numHeads'
+    | 'vocabSize'
+    | 'relativeAttentionNumBuckets'
+    | 'feedForwardProj'
+  > {
   /** Whether the head is the embedding. */
   tied: boolean
 }

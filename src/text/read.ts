@@ -1,14 +1,12 @@
-import { readCsv } from '../data/csv.js'
 import type { RawRow } from '../data/example.js'
-import { readJsonArray, readJsonLines } from '../data/json.js'
 import { readLines } from '../data/lines.js'
-import { readParquet } from '../data/parquet.js'
+import { rowsOfFile, rowsOfMemory } from '../data/rows.js'
 import { fileName } from '../data/source.js'
 import { DataError } from '../errors.js'
 import { isObject, show } from '../options/check.js'
 import { isIds } from '../rows.js'
 import type { Ids } from '../tokenizer/index.js'
-import type { DocumentUnit, ResolvedText, TextFormat } from './source.js'
+import type { DocumentUnit, ResolvedText } from './source.js'
 
 /** A part of a document, or its end. Documents may be larger than memory; their parts are lines or rows. */
 export type Part = { content: string | Ids; where: string } | 'end'
@@ -22,9 +20,11 @@ export async function* readText(source: ResolvedText, signal?: AbortSignal): Asy
   if (source.rows) yield* rowParts(rowsOfMemory(source.rows), source.column, undefined)
   for (const { path, format } of source.files ?? []) {
     if (format === 'txt') yield* lineParts(path, source.documents, signal)
-    else yield* rowParts(rowsOf(path, format, source.column, signal), source.column, fileName(path))
+    else yield* rowParts(rowsOfFile(path, format, rowOptions(source.column, signal)), source.column, fileName(path))
   }
 }
+
+const rowOptions = (column: string, signal?: AbortSignal) => ({ fields: [column], example: `{ "${column}": "some text" }`, signal })
 
 async function* lineParts(path: string, unit: DocumentUnit, signal?: AbortSignal): AsyncGenerator<Part> {
   let open = false
@@ -39,26 +39,6 @@ async function* lineParts(path: string, unit: DocumentUnit, signal?: AbortSignal
     open = true
   }
   if (open) yield 'end'
-}
-
-function rowsOf(path: string, format: Exclude<TextFormat, 'txt'>, column: string, signal?: AbortSignal): AsyncIterable<RawRow> {
-  const fields = [column]
-  switch (format) {
-    case 'jsonl':
-      return readJsonLines(path, signal, `{ "${column}": "some text" }`)
-    case 'json':
-      return readJsonArray(path, signal)
-    case 'csv':
-      return readCsv(path, { delimiter: ',', fields, signal })
-    case 'tsv':
-      return readCsv(path, { delimiter: '\t', fields, signal })
-    case 'parquet':
-      return readParquet(path, { fields, signal })
-  }
-}
-
-async function* rowsOfMemory(source: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<RawRow> {
-  for await (const value of source) yield { value }
 }
 
 async function* rowParts(rows: AsyncIterable<RawRow>, column: string, file: string | undefined): AsyncGenerator<Part> {
