@@ -1,12 +1,12 @@
 // Which lines of the readers the fuzzer's inputs reach: they are replayed by a build that counts, and llvm-cov makes a line for each file of it.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { fail, has, rootPath, run } from './shared.mjs'
 
 /** `corporaOf(target)`: folders of inputs. */
 export function reportCoverage(folder, targets, corporaOf) {
-  for (const tool of ['llvm-profdata', 'llvm-cov']) if (!has(tool)) fail(`${tool} is not installed (Debian: apt-get install llvm)`)
+  if (!has('llvm-cov')) fail('llvm-cov is not installed (Debian: apt-get install llvm)')
   const ninja = has('ninja') ? ['-G', 'Ninja'] : []
   run('cmake', ['-S', '.', '-B', folder, ...ninja, '-DCMAKE_CXX_COMPILER=clang++', '-DSOFTPROMPT_COVERAGE=ON'])
   run('cmake', ['--build', folder])
@@ -27,7 +27,11 @@ function linesOf(folder, profile) {
   const { stdout, status, stderr } = spawnSync('llvm-cov', args, { cwd: rootPath, encoding: 'utf8', maxBuffer: 1 << 28 })
   if (status !== 0) fail(`llvm-cov: ${stderr}`)
   return JSON.parse(stdout)
-    .data[0].files.map(({ filename, summary }) => [filename.replace(rootPath, ''), summary.lines.count, summary.lines.covered])
+    .data[0].files.map(({ filename, summary }) => [
+      relative(rootPath, resolve(folder, filename)),
+      summary.lines.count,
+      summary.lines.covered,
+    ])
     .filter(([name]) => name.startsWith('binding/'))
 }
 
