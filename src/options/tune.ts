@@ -51,6 +51,11 @@ export interface TuneOptions {
   maxInputLength?: number
   /** @defaultValue 128 */
   maxTargetLength?: number
+  /**
+   * Targets begin with the sentinel <extra_id_0>, for a model trained by span corruption alone (Lester et al. 2021, section 3.2). It is in the outputs' tokens, and
+   * not in their text. @defaultValue false
+   */
+  sentinel?: boolean
   /** @defaultValue true */
   shuffle?: boolean
   /** Settings for what `optimizer`, `loss` and `dropout` leave open. @defaultValue 'fast' */
@@ -121,6 +126,7 @@ export interface ResolvedTune extends ResolvedPrompt {
   microBatchSize: number
   maxInputLength: number
   maxTargetLength: number
+  sentinel: boolean
   shuffle: boolean
   preset: PresetName
   optimizer: NativeOptimizer
@@ -154,6 +160,7 @@ const CHECKS = {
   microBatchSize: integer(1),
   maxInputLength: integer(1),
   maxTargetLength: integer(1),
+  sentinel: boolean,
   shuffle: boolean,
   preset: oneOf('fast', 'paper'),
   optimizer: checkOptimizer,
@@ -221,6 +228,7 @@ export function resolveTune(given: unknown): ResolvedTune {
     microBatchSize: options.microBatchSize ?? 0,
     maxInputLength: options.maxInputLength ?? 512,
     maxTargetLength: options.maxTargetLength ?? 128,
+    sentinel: options.sentinel ?? false,
     shuffle: options.shuffle ?? true,
     preset: options.preset ?? 'fast',
     optimizer,

@@ -24,6 +24,7 @@ figure { margin: 0 0 1rem } figcaption { font-weight: 600; font-size: .95rem; ma
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; color: var(--quiet); font-size: .85rem; margin-bottom: .2rem } .legend i { display: inline-block; width: 14px; height: 3px; border-radius: 2px; vertical-align: middle; margin-right: .4rem; background: var(--colour) } .legend .faint { opacity: .4 }
 svg { display: block; width: 100%; height: auto; overflow: visible } svg text { fill: var(--quiet); font: 11px system-ui, sans-serif }
 .grid { stroke: var(--line) } .curve { fill: none; stroke: var(--colour); stroke-width: 2; stroke-linejoin: round } .faint { stroke-width: 1; opacity: .4 } .dot { fill: var(--colour); stroke: var(--page) }
+.block { fill: var(--colour) } .sheet { fill: var(--page) } svg .heading { fill: var(--text); font: 600 15px system-ui, sans-serif } .whisker { stroke: var(--text); stroke-width: 1.5 }
 .mark { stroke: var(--quiet); stroke-dasharray: 3 3 }
 .s0 { --colour: var(--series-0) } .s1 { --colour: var(--series-1) } .s2 { --colour: var(--series-2) } .s3 { --colour: var(--series-3) } .s4 { --colour: var(--series-4) } .s5 { --colour: var(--series-5) }
 .wide { overflow-x: auto; margin-bottom: 1rem } table { border-collapse: collapse; font-size: .9rem } th { font-weight: 600; text-align: left } thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom }
@@ -34,6 +35,7 @@ td, th { padding: .3rem .9rem .3rem 0; vertical-align: top } tbody tr { border-t
 .bar { display: block; height: .8rem; margin-top: .3rem; min-width: 1px; border-radius: 0 3px 3px 0; background: var(--colour) } .bars td:last-child { width: 60% }
 .warning { background: var(--warn-panel); color: var(--warn); border-radius: 6px; padding: .45rem .75rem; overflow-wrap: anywhere }
 .token { display: inline-block; background: var(--panel); border-radius: 4px; padding: 0 .4rem; margin: 0 .35rem .15rem 0; white-space: pre } .token small { color: var(--quiet); margin-left: .35rem }
+.verdict { border-left: 4px solid var(--right); padding: .1rem .9rem; margin: .6rem 0 1rem } .verdict.differs { border-color: var(--wrong) } .verdict p { max-width: 75ch }
 details { margin-top: .5rem } summary { cursor: pointer; color: var(--quiet) }
 @media print { body { max-width: none; padding: 0 } figure, .tile, tr { break-inside: avoid } }
 `

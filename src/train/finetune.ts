@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { DataSet, DataSummary, ExampleSet } from '../dataset.js'
-import { DataError, OptionError } from '../errors.js'
+import { DataError } from '../errors.js'
 import type { Frozen } from '../frozen.js'
 import { computeMetrics, nameOf, type Scored } from '../metrics/index.js'
-import { show } from '../options/check.js'
 import type { ResolvedFinetune } from '../options/finetune.js'
 import { predictTexts } from '../predict.js'
+import { sentinelInFront } from '../sentinel.js'
 import { outcomeOf } from '../tune/outcome.js'
 import { loadTuneData, type RunData } from '../tune/sets.js'
 import type { Batch, Course, Learner, Measured } from './course.js'
@@ -31,7 +31,7 @@ export class FinetuneCourse implements Course<DataSummary> {
   static async open(model: Frozen, options: ResolvedFinetune, signal: AbortSignal): Promise<FinetuneCourse> {
     const { tasks, sentinel } = options
     const runs = tasks?.map((task) => ({ task })) ?? [{}]
-    const convert = sentinel ? led(sentinelOf(model)) : undefined
+    const convert = sentinel ? sentinelInFront(model) : undefined
     const prepare = tasks && taskInFront
     const sets = { ...options, runs, ...(convert && { convert }), ...(prepare && { prepare }) }
     const { train, summary, runs: parts } = await loadTuneData(model, sets, signal)
@@ -112,17 +112,6 @@ function taskInFront(set: ExampleSet): ExampleSet {
     )
   })
   return { ...set, examples }
-}
-
-function sentinelOf({ tokenizer, name }: Frozen): number {
-  const id = tokenizer?.pieceToId('<extra_id_0>')
-  if (id !== undefined) return id
-  throw new OptionError('OPTION_INVALID', `Option 'sentinel' needs a tokenizer with <extra_id_0>, but that of ${show(name)} has none.`)
-}
-
-/** Targets that begin with this id, and are one token longer. */
-function led(id: number): (set: DataSet) => DataSet {
-  return (set) => ({ ...set, targets: set.targets.map((target) => Int32Array.of(id, ...target)) })
 }
 
 function digestOf({ inputs, targets }: DataSet): string {

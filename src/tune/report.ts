@@ -66,6 +66,7 @@ export interface TuneSettings
   bestMetric: string
   patience?: number
   validationSplit?: number
+  sentinel?: boolean
   microBatchSize?: number
   /** Of the rows in front of all tasks' own. */
   sharedLength?: number
@@ -108,6 +109,7 @@ export function settingsOf(options: ResolvedTune, { length, init, seed, learning
       bestMetric,
       ...(patience && { patience }),
       ...(validationSplit && { validationSplit }),
+      ...(options.sentinel && { sentinel: true }),
       ...(microBatchSize && { microBatchSize }),
       ...(options.shared && { sharedLength: options.shared.length }),
       ...(timeLimit && { timeLimit }),

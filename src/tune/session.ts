@@ -8,6 +8,7 @@ import type { ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { predictTexts } from '../predict.js'
 import { SoftPrompt } from '../prompt.js'
 import { tokenRows } from '../rows.js'
+import { sentinelInFront } from '../sentinel.js'
 import { VERSION } from '../version.js'
 import { checkWritable } from '../writable.js'
 import { DivergenceGuard, isWatched } from './divergence.js'
@@ -63,7 +64,8 @@ export class TuneSession {
     const native = (run: ResolvedRun) => ({ ...run, init: nativeInit(model, run) })
     const runs = options.runs.map(native)
     const shared = options.shared && native(options.shared)
-    const data = await loadTuneData(model, options, call.signal)
+    const convert = options.sentinel ? sentinelInFront(model) : undefined
+    const data = await loadTuneData(model, { ...options, ...(convert && { convert }) }, call.signal)
     const { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer } = options
     const { inputs, targets } = data.train
     const rest = { steps, batchSize, microBatchSize, shuffle, dropout, seed, loss, optimizer, runs, ...(shared && { shared }) }

@@ -275,3 +275,16 @@ describe('what is wrong is told by result alone', () => {
     expect(error.stack).toContain('tune.test.ts')
   })
 })
+
+test('with a sentinel, targets begin with <extra_id_0>, which is not in the text of outputs', async () => {
+  const t5 = await load(NANO)
+  const [example] = snips('train', 1)
+  const options = { train: [example!], steps: 80, batchSize: 1, prompt: { length: 20 }, learningRate: 1, sentinel: true }
+  const { prompt, report } = await t5.tune(options).result
+  expect(report.options.sentinel).toBe(true)
+  const { text, tokens } = await t5.generate(example!.input, { prompt })
+  expect(tokens[0]).toBe(t5.tokenizer!.pieceToId('<extra_id_0>'))
+  expect(text).toBe(example!.target)
+  const tiny = await load(TINY)
+  expect(await failure(tiny.tune({ ...TINY_RUN, sentinel: true }).result)).toMatchObject({ code: 'OPTION_INVALID' })
+})

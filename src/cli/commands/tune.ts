@@ -40,6 +40,7 @@ interface TuneFlags extends ModelFlags, SourceFlags, RunFlags, RuleFlags {
   onDivergence?: OnDivergence
   maxInputLength?: number
   maxTargetLength?: number
+  sentinel?: boolean
   checkpoint?: string
   checkpointEvery?: number
   keep?: number
@@ -93,6 +94,7 @@ export function tuneCommand(root: Command): void {
     .option('--on-divergence <how>', 'fail, stop (and keep the best prompt) or lowerRate (and go on from it) (default: fail)')
     .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
     .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+    .option('--sentinel', 'targets begin with <extra_id_0>: for models trained by span corruption alone')
   ruleOptions(command)
     .optionsGroup('Choosing the best prompt:')
     .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
@@ -126,12 +128,22 @@ async function optionsOf(flags: TuneFlags): Promise<TuneOptions> {
   const optimizer = optimizerOf(flags)
   const learningRate = optimizer ? undefined : flags.learningRate
   const { validationSplit, steps, batchSize, seed, preset, dropout, evaluateEvery, bestMetric, patience } = flags
-  const { maxInputLength, maxTargetLength, resume, microBatchSize, timeLimit, onDivergence } = flags
+  const { maxInputLength, maxTargetLength, sentinel, resume, microBatchSize, timeLimit, onDivergence } = flags
   return {
     train: sourceOf(flags.train, flags),
     validation: flags.validation === undefined ? undefined : sourceOf(flags.validation, { ...flags, sample: undefined }),
     ...{ validationSplit, steps, batchSize, seed, preset, learningRate, dropout, evaluateEvery, bestMetric, patience },
-    ...{ maxInputLength, maxTargetLength, resume, metrics: flags.metric, microBatchSize, timeLimit, onDivergence, runs: runsOf(flags) },
+    ...{
+      maxInputLength,
+      maxTargetLength,
+      sentinel,
+      resume,
+      metrics: flags.metric,
+      microBatchSize,
+      timeLimit,
+      onDivergence,
+      runs: runsOf(flags),
+    },
     ...{ optimizer, loss: lossOf(flags) },
     prompt: await promptOf(flags),
     checkpoint: checkpointOf(flags),
