@@ -178,6 +178,34 @@ TEST(computeThread_requestsRunBetweenLayersOfWork) {
   CHECK(journal.text() == "w0.0 request w0.1 w1.0 w1.1 " || journal.text() == "request w0.0 w0.1 w1.0 w1.1 ");
 }
 
+TEST(computeThread_requestsHaveAsLongAsWorkHad) {
+  Journal journal;
+  double now = 0;  // of the compute thread alone
+  Gate entered, release;
+  ComputeThread thread({.clock = [&now] { return now; }});
+  // Each layer of the work takes 3 seconds, and each token of the request 1.
+  auto work = submit(thread, TaskKind::kWork, [&](YieldPoint& yieldPoint) {
+    entered.open();
+    release.pass();
+    for (int layer = 0; layer < 3; ++layer) {
+      journal.note("layer");
+      now += 3;
+      yieldPoint.pause();
+    }
+    return false;
+  });
+  entered.pass();
+  auto request = submit(thread, TaskKind::kRequest, [&, token = 0](YieldPoint&) mutable {
+    journal.note(std::to_string(token));
+    now += 1;
+    return ++token < 8;
+  });
+  release.open();
+  CHECK_EQ(work.outcome.get(), "done");
+  CHECK_EQ(request.outcome.get(), "done");
+  CHECK_EQ(journal.text(), "layer 0 1 2 layer 3 4 5 layer 6 7 ");
+}
+
 TEST(computeThread_requestsAreNeverNestedInRequests) {
   Journal journal;
   ComputeThread thread({});

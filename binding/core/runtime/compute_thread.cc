@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "core/runtime/error.h"
@@ -24,6 +25,15 @@ int setThreads(int threads) {
   return at::get_num_threads();
 }
 
+double systemSeconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+ComputeThreadOptions withClock(ComputeThreadOptions options) {
+  if (!options.clock) options.clock = systemSeconds;
+  return options;
+}
+
 }  // namespace
 
 void Task::settle(std::exception_ptr failure) {
@@ -33,7 +43,7 @@ void Task::settle(std::exception_ptr failure) {
 }
 
 ComputeThread::ComputeThread(ComputeThreadOptions options)
-    : options_(std::move(options)), thread_([this] { loop(); }) {}
+    : options_(withClock(std::move(options))), thread_([this] { loop(); }) {}
 
 ComputeThread::~ComputeThread() {
   stop(std::make_exception_ptr(Cancelled()));
@@ -100,6 +110,7 @@ void ComputeThread::performWork() {
     task = std::move(work_.front());
     work_.pop_front();
   }
+  workingSince_ = options_.clock();
   perform({task, {task}});
 }
 
@@ -200,8 +211,7 @@ ComputeThread::Group ComputeThread::gather(std::shared_ptr<Task> leader) {
   return group;
 }
 
-// One round: a step of each request that waits now, and of no later ones, so that a stream of requests slows work down
-// but never stops it.
+// One round: a step of each request that waits now, and of no later ones.
 void ComputeThread::serveRequests() {
   admitRequests();
   for (size_t turns = running_.size(); turns > 0; --turns) {
@@ -213,15 +223,23 @@ void ComputeThread::serveRequests() {
   }
 }
 
+// Rounds for so long, where there are requests, and one at least.
+void ComputeThread::serveFor(double seconds) {
+  const double end = options_.clock() + seconds;
+  do serveRequests();
+  while (!running_.empty() && !current_->members.empty() && !stopping() && options_.clock() < end);
+}
+
 // A task that runs is settled here too: its owner hears of it at once, and the step is left with Cancelled when no
 // member wants it any more.
 void ComputeThread::pause() {
   settleCancelled();
   if (stopping() || current_->members.empty()) throw Cancelled();
   if (current_->leader->kind() == TaskKind::kRequest) return;
-  serveRequests();
+  serveFor(options_.clock() - workingSince_);
   settleCancelled();
   if (stopping() || current_->members.empty()) throw Cancelled();
+  workingSince_ = options_.clock();
 }
 
 bool ComputeThread::stopping() {

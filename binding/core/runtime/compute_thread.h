@@ -2,8 +2,9 @@
 //
 // Two kinds of tasks wait for it, and both go a step at a time. Requests (generate, score, classify) come in rounds:
 // each of them does one step (a token of generate's batch, all of score), when the thread is idle and at the yield
-// points of work, that is between its layers. Work (a tuning run, loading, saving) does a step after each round and
-// queues up again, so that two runs on one model take turns.
+// points of work, that is between its layers: there for as long as the work had since the last ones, and once at least,
+// so that many requests slow work down to half its pace, but never stop it. Work (a tuning run, loading, saving) does a
+// step after each round and queues up again, so that two runs on one model take turns.
 #pragma once
 
 #include <atomic>
@@ -72,9 +73,10 @@ class FunctionTask final : public Task {
 };
 
 struct ComputeThreadOptions {
-  int threads = 0;                   // of LibTorch's parallel regions on this thread; 0: LibTorch's own choice
-  size_t capacity = 4096;            // tasks that may wait
-  std::function<void()> onEnd = {};  // the last thing the thread does: frees what lives on it
+  int threads = 0;                     // of LibTorch's parallel regions on this thread; 0: LibTorch's own choice
+  size_t capacity = 4096;              // tasks that may wait
+  std::function<void()> onEnd = {};    // the last thing the thread does: frees what lives on it
+  std::function<double()> clock = {};  // seconds that only grow; without one the system's
 };
 
 class ComputeThread final : private YieldPoint {
@@ -114,6 +116,7 @@ class ComputeThread final : private YieldPoint {
   bool joinRunning(const std::shared_ptr<Task>& request);
   Group gather(std::shared_ptr<Task> leader);
   void serveRequests();
+  void serveFor(double seconds);
   void settleCancelled();
   void settleAll(std::exception_ptr failure);
   std::exception_ptr currentFailure();
@@ -125,6 +128,7 @@ class ComputeThread final : private YieldPoint {
   // Only the thread itself looks at these.
   Group* current_ = nullptr;   // what runs now, the innermost
   std::deque<Group> running_;  // requests that have been taken in and have steps left, but for those that run now
+  double workingSince_ = 0;    // by the clock: when work began its step, or went on after a pause
 
   std::atomic<int> threads_{0};
 
