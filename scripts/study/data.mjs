@@ -18,7 +18,8 @@ const { values } = parseArgs({
 if (!values.data || !values.corpus) fail('give --data FOLDER (snips, mr, banking77) and --corpus FOLDER (books.txt, textbooks.txt)')
 
 splitCorpus()
-for (const task of ['snips', 'mr']) for (const part of ['train', 'validation', 'test']) writeRows(task, part, jsonLines(join(values.data, task, `${part}.jsonl`)))
+for (const task of ['snips', 'mr'])
+  for (const part of ['train', 'validation', 'test']) writeRows(task, part, jsonLines(join(values.data, task, `${part}.jsonl`)))
 writeBanking()
 for (const kind of ['books', 'textbooks']) writeOrder(kind)
 
@@ -38,8 +39,16 @@ function writeBanking() {
       target: category.replaceAll('_', ' '),
     }))
   const rows = read('train')
-  writeRows('banking77', 'train', rows.filter((_, i) => i % 20 !== 0))
-  writeRows('banking77', 'validation', rows.filter((_, i) => i % 20 === 0))
+  writeRows(
+    'banking77',
+    'train',
+    rows.filter((_, i) => i % 20 !== 0),
+  )
+  writeRows(
+    'banking77',
+    'validation',
+    rows.filter((_, i) => i % 20 === 0),
+  )
   writeRows('banking77', 'test', read('test'))
 }
 

@@ -1,6 +1,13 @@
 // The T5s of the study, T5 v1.1 in small with nano-t5's vocabulary, and how they are trained.
 
-const shared = { model_type: 't5', vocab_size: 4224, num_layers: 4, num_decoder_layers: 4, feed_forward_proj: 'gated-gelu', tie_word_embeddings: false }
+const shared = {
+  model_type: 't5',
+  vocab_size: 4224,
+  num_layers: 4,
+  num_decoder_layers: 4,
+  feed_forward_proj: 'gated-gelu',
+  tie_word_embeddings: false,
+}
 
 /** By their millions of parameters: 0.98, 2.85 and 7.75. */
 export const FAMILY = {

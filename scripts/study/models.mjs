@@ -64,5 +64,6 @@ async function train(size, { suffix, from, options }) {
 
 function tellOf(event, name) {
   if (event.type === 'start') process.stdout.write(`${name}: from step ${event.resumedFrom} of ${event.steps}\n`)
-  if (event.type === 'evaluation') process.stdout.write(`${name}: step ${event.step}, ${event.metrics.loss.toFixed(3)} nats a held-out token\n`)
+  if (event.type === 'evaluation')
+    process.stdout.write(`${name}: step ${event.step}, ${event.metrics.loss.toFixed(3)} nats a held-out token\n`)
 }

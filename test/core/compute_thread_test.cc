@@ -178,32 +178,38 @@ TEST(computeThread_requestsRunBetweenLayersOfWork) {
   CHECK(journal.text() == "w0.0 request w0.1 w1.0 w1.1 " || journal.text() == "request w0.0 w0.1 w1.0 w1.1 ");
 }
 
-TEST(computeThread_requestsHaveAsLongAsWorkHad) {
+// What work of four layers of `layer` seconds and a request of tokens of `token` seconds do in turn.
+static std::string inTurn(double layer, double token) {
   Journal journal;
   double now = 0;  // of the compute thread alone
   Gate entered, release;
   ComputeThread thread({.clock = [&now] { return now; }});
-  // Each layer of the work takes 3 seconds, and each token of the request 1.
   auto work = submit(thread, TaskKind::kWork, [&](YieldPoint& yieldPoint) {
     entered.open();
     release.pass();
-    for (int layer = 0; layer < 3; ++layer) {
+    for (int i = 0; i < 4; ++i) {
       journal.note("layer");
-      now += 3;
+      now += layer;
       yieldPoint.pause();
     }
     return false;
   });
   entered.pass();
-  auto request = submit(thread, TaskKind::kRequest, [&, token = 0](YieldPoint&) mutable {
-    journal.note(std::to_string(token));
-    now += 1;
-    return ++token < 8;
+  auto request = submit(thread, TaskKind::kRequest, [&, count = 0](YieldPoint&) mutable {
+    journal.note(std::to_string(count));
+    now += token;
+    return ++count < 7;
   });
   release.open();
   CHECK_EQ(work.outcome.get(), "done");
   CHECK_EQ(request.outcome.get(), "done");
-  CHECK_EQ(journal.text(), "layer 0 1 2 layer 3 4 5 layer 6 7 ");
+  return journal.text();
+}
+
+TEST(computeThread_requestsHaveAsLongAsWorkHad) {
+  CHECK_EQ(inTurn(3, 1), "layer 0 1 2 layer 3 4 5 layer 6 layer ");
+  CHECK_EQ(inTurn(3, 2), "layer 0 1 layer 2 layer 3 4 layer 5 6 ");
+  CHECK_EQ(inTurn(1, 3), "layer 0 layer layer layer 1 2 3 4 5 6 ");
 }
 
 TEST(computeThread_requestsAreNeverNestedInRequests) {

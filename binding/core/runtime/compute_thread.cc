@@ -223,11 +223,18 @@ void ComputeThread::serveRequests() {
   }
 }
 
-// Rounds for so long, where there are requests, and one at least.
-void ComputeThread::serveFor(double seconds) {
-  const double end = options_.clock() + seconds;
-  do serveRequests();
-  while (!running_.empty() && !current_->members.empty() && !stopping() && options_.clock() < end);
+// Rounds while requests have not had as long as the work had. What nobody wanted is not saved up.
+void ComputeThread::serveInTurn() {
+  double now = options_.clock();
+  const double worked = now - workingSince_;
+  credit_ = std::min(credit_ + worked, worked);
+  while (credit_ > 0 && !stopping() && !current_->members.empty()) {
+    serveRequests();
+    credit_ -= options_.clock() - now;
+    now = options_.clock();
+    if (running_.empty()) break;
+  }
+  workingSince_ = now;
 }
 
 // A task that runs is settled here too: its owner hears of it at once, and the step is left with Cancelled when no
@@ -236,10 +243,9 @@ void ComputeThread::pause() {
   settleCancelled();
   if (stopping() || current_->members.empty()) throw Cancelled();
   if (current_->leader->kind() == TaskKind::kRequest) return;
-  serveFor(options_.clock() - workingSince_);
+  serveInTurn();
   settleCancelled();
   if (stopping() || current_->members.empty()) throw Cancelled();
-  workingSince_ = options_.clock();
 }
 
 bool ComputeThread::stopping() {

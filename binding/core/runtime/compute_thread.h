@@ -2,9 +2,9 @@
 //
 // Two kinds of tasks wait for it, and both go a step at a time. Requests (generate, score, classify) come in rounds:
 // each of them does one step (a token of generate's batch, all of score), when the thread is idle and at the yield
-// points of work, that is between its layers: there for as long as the work had since the last ones, and once at least,
-// so that many requests slow work down to half its pace, but never stop it. Work (a tuning run, loading, saving) does a
-// step after each round and queues up again, so that two runs on one model take turns.
+// points of work, that is between its layers. There they have as long as the work has had, so that many of them slow
+// work down to half its pace, but never stop it. Work (a tuning run, loading, saving) does a step after each round and
+// queues up again, so that two runs on one model take turns.
 #pragma once
 
 #include <atomic>
@@ -116,7 +116,7 @@ class ComputeThread final : private YieldPoint {
   bool joinRunning(const std::shared_ptr<Task>& request);
   Group gather(std::shared_ptr<Task> leader);
   void serveRequests();
-  void serveFor(double seconds);
+  void serveInTurn();
   void settleCancelled();
   void settleAll(std::exception_ptr failure);
   std::exception_ptr currentFailure();
@@ -128,7 +128,10 @@ class ComputeThread final : private YieldPoint {
   // Only the thread itself looks at these.
   Group* current_ = nullptr;   // what runs now, the innermost
   std::deque<Group> running_;  // requests that have been taken in and have steps left, but for those that run now
-  double workingSince_ = 0;    // by the clock: when work began its step, or went on after a pause
+  // By the clock, in seconds: when work began its step or went on after a pause; and what requests may take of it now,
+  // negative where a step of theirs took longer.
+  double workingSince_ = 0;
+  double credit_ = 0;
 
   std::atomic<int> threads_{0};
 
