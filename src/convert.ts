@@ -8,9 +8,11 @@ import { checkOptions, oneOf, signal, text } from './options/check.js'
 import { copyTokenizerFiles } from './tokenizer/copy.js'
 import { checkWritable } from './writable.js'
 
+/** How `convert` writes a model. */
 export interface ConvertOptions {
   /** @defaultValue 'auto': as the checkpoint has it */
   dtype?: 'auto' | 'float32' | 'bfloat16'
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 

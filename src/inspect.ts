@@ -9,13 +9,21 @@ import type { Native, NativeFileInfo, NativeWeightsInfo } from './native.js'
 import { text } from './options/check.js'
 import { SoftPrompt } from './prompt.js'
 
+/** What is in a file or folder, found without loading its tensors. */
 export interface Inspection extends NativeFileInfo {
   /** Numbers in all tensors. */
   parameters: number
   /** For a model: bytes that its numbers take once they are loaded as each dtype. */
   memory?: ModelMemory
   /** For a prompt: L2 norms of its rows. */
-  rowNorms?: { mean: number; min: number; max: number }
+  rowNorms?: {
+    /** Over all rows. */
+    mean: number
+    /** Of the smallest row. */
+    min: number
+    /** Of the largest row. */
+    max: number
+  }
   /** For a prompt: whose form it has. */
   format?: 'softprompt' | 'npy' | 'peft'
   /** For a prompt of PEFT: its last rows, which do not act on a T5. Not in `rowNorms`. */
@@ -43,8 +51,11 @@ async function inspectPlace(native: Native, site: CallSite, path: string): Promi
 
 /** `int8` where the rest of the model is held in bfloat16. */
 export interface ModelMemory {
+  /** Held in float32. */
   float32: number
+  /** Held in bfloat16. */
   bfloat16: number
+  /** Held in 8-bit numbers as far as `dtype: 'int8'` goes; left out for a model that has no such form. */
   int8?: number
 }
 

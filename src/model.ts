@@ -45,9 +45,11 @@ import { checkWritable } from './writable.js'
 export interface ModelInfo {
   /** Where it was loaded from; empty for one that was made or trained in this process. */
   path: string
+  /** Numbers in all weights; a matrix that is used twice counts once. */
   parameterCount: number
   /** Of the weights as they are held. */
   bytes: number
+  /** Threads of its computations. */
   threads: number
 }
 
@@ -98,6 +100,7 @@ export class T5 {
     return this.#model.native.info.device
   }
 
+  /** What the weights are held in. */
   get dtype(): Dtype {
     return this.#model.native.info.dtype
   }
@@ -107,6 +110,7 @@ export class T5 {
     return this.#model.tokenizer
   }
 
+  /** The model's config.json, with defaults filled in. */
   get config(): T5Config {
     return this.#model.config
   }
@@ -116,11 +120,13 @@ export class T5 {
     return this.#model.fingerprint
   }
 
+  /** Where it is from, and how large it is. */
   get info(): ModelInfo {
     const { parameterCount, bytes, threads } = this.#model.native.info
     return { path: this.#model.path, parameterCount, bytes, threads }
   }
 
+  /** Whether `dispose` was called. */
   get disposed(): boolean {
     return this.#disposal !== undefined
   }
@@ -268,6 +274,7 @@ export class T5 {
     return this.#disposal
   }
 
+  /** `await using` calls it: the same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }

@@ -20,17 +20,23 @@ import { mapInSlices } from './time-slice.js'
 
 /** A target whose probability is asked for. */
 export interface ScoreRow {
+  /** What the model reads: X. */
   input: string | Ids
+  /** What its answer's probability is asked for: Y. */
   target: string | Ids
+  /** The row's own soft prompt; null for none. @defaultValue the call's */
   prompt?: AnyPrompt | null
 }
 
+/** How `T5.score` scores. */
 export interface ScoreOptions {
   /** For the rows that have none of their own. */
   prompt?: AnyPrompt | null
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
+/** How likely a target is. */
 export interface Score {
   /** Natural log of Pr(target | [P; input]): the sum of `tokenLogProbs`. */
   logProb: number
@@ -41,13 +47,23 @@ export interface Score {
 }
 
 /** What a classified input may look like. */
-export type ClassifyInput = string | Ids | { input: string | Ids; prompt?: AnyPrompt | null }
+export type ClassifyInput =
+  | string
+  | Ids
+  | {
+      /** A text, which gets a `</s>`, or token ids, which are taken as they are. */
+      input: string | Ids
+      /** The row's own soft prompt; null for none. @defaultValue the call's */
+      prompt?: AnyPrompt | null
+    }
 
+/** What `T5.classify` chooses from. */
 export interface ClassifyOptions extends ScoreOptions {
   /** The texts (or token ids) to choose from, at least two, all different. */
   labels: readonly (string | Ids)[]
 }
 
+/** The label of one input. */
 export interface Classification {
   /** The likeliest label; for one that was given as token ids, these ids with spaces between. */
   label: string

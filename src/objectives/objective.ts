@@ -4,10 +4,12 @@ import { noiseOf, type Spans, spanCorruption, spansWindow } from './span-corrupt
 
 /** What the encoder reads and the decoder is to say, as token ids. */
 export interface Pair {
+  /** For the encoder. */
   input: Int32Array
   target: Int32Array
 }
 
+/** How text becomes examples: to go on with its beginning, or to fill in what was taken out of it. */
 export type ObjectiveName = 'prefix-lm' | 'span-corruption'
 
 /** Which objectives windows of text become examples by, and how often each. */

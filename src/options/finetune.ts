@@ -6,6 +6,7 @@ import { T5_FINETUNING } from './model-optimizer.js'
 import { type ResolvedTraining, resolveTraining, TRAINING_CHECKS, type TrainingOptions, wrong } from './training.js'
 import { bestOf } from './tune.js'
 
+/** What `T5.finetune` learns from, and how. */
 export interface FinetuneOptions extends TrainingOptions {
   /** A file (.jsonl, .json, .csv, .tsv, .parquet, '-'), or examples, or an (async) iterable of them, or { path, input: 'q: {q}', target: '{a}' }. */
   train: ExampleSource

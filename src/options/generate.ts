@@ -60,6 +60,7 @@ export interface GenerateOptions {
   stop?: string[]
   /** Only these texts (or token ids) can come out, each with its </s>. Not together with `stop`. */
   labels?: readonly (string | Ids)[]
+  /** Ends the call, or this row of it: it rejects with the reason. */
   signal?: AbortSignal
 }
 

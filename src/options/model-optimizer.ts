@@ -15,6 +15,7 @@ export interface ModelAdafactorOptions extends Omit<AdafactorOptions, 'schedule'
   parameterScaling?: boolean
 }
 
+/** AdamW over all parameters of a model. */
 export interface ModelAdamWOptions extends Omit<AdamWOptions, 'schedule' | 'learningRate'> {
   /** @defaultValue 0.001 */
   learningRate?: number

@@ -16,6 +16,7 @@ export interface PackOptions {
 
 /** What was read until now. */
 export interface TextCounts {
+  /** Documents read to their end. */
   documents: number
   /** A </s> after each document included. */
   tokens: number
