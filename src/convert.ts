@@ -10,7 +10,7 @@ import { checkWritable } from './writable.js'
 
 /** How `convert` writes a model. */
 export interface ConvertOptions {
-  /** @defaultValue 'auto': as the checkpoint has it */
+  /** Of the weights in the file. @defaultValue 'auto': as the checkpoint has it */
   dtype?: 'auto' | 'float32' | 'bfloat16'
   /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal

@@ -15,11 +15,11 @@ export interface CreateOptions {
   tokenizer?: string
   /** Of the weights. @defaultValue 0 */
   seed?: number
-  /** @defaultValue 'float32' */
+  /** What it computes in. @defaultValue 'float32' */
   dtype?: 'float32' | 'bfloat16'
-  /** @defaultValue 'auto' */
+  /** Where it computes. @defaultValue 'auto' */
   device?: Device
-  /** @defaultValue one a physical core */
+  /** Threads of its computations on the processor. @defaultValue one a physical core */
   threads?: number
   /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
@@ -37,13 +37,13 @@ export interface NewConfig {
   num_layers: number
   /** Heads of each attention. */
   num_heads: number
-  /** @defaultValue d_model / num_heads, which must be an integer */
+  /** Width of a head. @defaultValue d_model / num_heads, which must be an integer */
   d_kv?: number
-  /** @defaultValue num_layers */
+  /** Blocks of the decoder. @defaultValue num_layers */
   num_decoder_layers?: number
-  /** @defaultValue 'gated-gelu' */
+  /** 'relu', 'gated-gelu' or 'gated-silu'. @defaultValue 'gated-gelu' */
   feed_forward_proj?: string
-  /** @defaultValue false */
+  /** Whether the embedding is the head too. @defaultValue false */
   tie_word_embeddings?: boolean
   [field: string]: unknown
 }

@@ -10,7 +10,7 @@ import { toInputIds, tokenRows, toTargetIds } from './rows.js'
 export interface GradientOptions {
   /** The prompt in front of every input, and what the gradient is in. */
   prompt: SoftPrompt
-  /** @defaultValue the sum over the target tokens, as it is */
+  /** The loss that is differentiated. @defaultValue the sum over the target tokens, as it is */
   loss?: LossOptions
   /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal

@@ -2,6 +2,7 @@
  * Everything that `import … from 'softprompt'` gives. Begin with {@link T5}, the model, and {@link SoftPrompt}, what is learned.
  *
  * @module API
+ * @group Reference
  */
 
 export type { T5Config } from './config.js'

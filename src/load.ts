@@ -15,7 +15,7 @@ export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 
 /** How `T5.load` loads a model. */
 export interface LoadOptions {
-  /** @defaultValue 'auto': a GPU if LibTorch can use one, else the processor */
+  /** Where it computes. @defaultValue 'auto': a GPU if LibTorch can use one, else the processor */
   device?: Device
   /**
    * 'int8' is for inference on the processor: the decoder and the head in 8-bit numbers, the rest as with 'auto'. It cannot tune (docs/decoding.md).

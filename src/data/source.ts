@@ -17,9 +17,9 @@ export interface MappedSource {
   format?: DataFormat
   /** The fields that are the input and the target. */
   columns?: {
-    /** @defaultValue 'input' */
+    /** The field that is the input. @defaultValue 'input' */
     input?: string
-    /** @defaultValue 'target' */
+    /** The field that is the target. @defaultValue 'target' */
     target?: string
   }
   /** The input as a text with fields in it: 'question: {q} context: {c}'. */

@@ -17,7 +17,7 @@ import { type HubId, parseHubId, spellHubId } from './id.js'
 export interface PullOptions {
   /** A branch, tag or commit; the same as '@REVISION' behind the name. @defaultValue 'main' */
   revision?: string
-  /** @defaultValue HF_TOKEN, else the token that `hf auth login` keeps */
+  /** For models that ask for one. @defaultValue HF_TOKEN, else the token that `hf auth login` keeps */
   token?: string
   /** Ends the call: it rejects with the reason. What was fetched until then is kept, and not fetched again. */
   signal?: AbortSignal

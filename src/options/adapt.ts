@@ -17,7 +17,7 @@ export interface AdaptOptions extends TrainingOptions {
   objective?: ObjectiveName | Partial<Record<ObjectiveName, number>>
   /** Tokens of the longest input, its </s> included. @defaultValue 512 */
   windowLength?: number
-  /** @defaultValue { noiseDensity: 0.15, meanSpanLength: 3 } */
+  /** What span corruption takes out. @defaultValue { noiseDensity: 0.15, meanSpanLength: 3 } */
   spans?: {
     /** The share of the tokens that is taken out. */
     noiseDensity?: number

@@ -16,7 +16,7 @@ export interface FinetuneOptions extends TrainingOptions {
   validationSplit?: number
   /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
   maxInputLength?: number
-  /** @defaultValue 128 */
+  /** Longer targets are cut, and keep their </s>. @defaultValue 128 */
   maxTargetLength?: number
   /**
    * Several tasks in one model: each row names its `task`, whose name goes in front of its input ('reviews: a warm film'), as T5 has it. Metrics are then each

@@ -5,7 +5,7 @@ import { checkOptions, integer, invalidOption, isObject, number, oneOf } from '.
 export type Schedule = 'constant' | 'linear' | 'cosine' | 'inverseSqrt'
 
 interface AnyOptimizer {
-  /** @defaultValue 0.3 */
+  /** How far a step goes (times what the rule makes of the gradient). @defaultValue 0.3 */
   learningRate?: number
   /** How the rate falls after the warm-up. @defaultValue 'constant' */
   schedule?: Schedule
@@ -34,7 +34,7 @@ export interface AdafactorOptions extends AnyOptimizer {
   initialStep?: number
   /** The second moment is factored where both dimensions are at least so large. @defaultValue 128 */
   minDimSizeToFactor?: number
-  /** @defaultValue 1e-30 */
+  /** What the second moment is raised by. @defaultValue 1e-30 */
   epsilon?: number
 }
 
@@ -44,11 +44,11 @@ export interface AdamWOptions extends AnyOptimizer {
   name: 'adamw'
   /** P *= 1 - rate * weightDecay a step. @defaultValue 0 */
   weightDecay?: number
-  /** @defaultValue 0.9 */
+  /** How much of the first moment stays from step to step. @defaultValue 0.9 */
   beta1?: number
-  /** @defaultValue 0.999 */
+  /** Likewise of the second moment. @defaultValue 0.999 */
   beta2?: number
-  /** @defaultValue 1e-8 */
+  /** What is added to the second moment's root. @defaultValue 1e-8 */
   epsilon?: number
 }
 

@@ -34,7 +34,7 @@ export type Init =
 export interface NewPrompt {
   /** Rows of the prompt. @defaultValue 100 (with `init: { prompt }` or `{ mean }`: as many as they have) */
   length?: number
-  /** @defaultValue 'vocabulary' */
+  /** Where its numbers start. @defaultValue 'vocabulary' */
   init?: Init
 }
 

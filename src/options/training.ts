@@ -7,19 +7,19 @@ import { checkModelOptimizer, type ModelOptimizer, type ModelOptimizerOptions } 
 
 /** What training all parameters takes, whatever it learns from. The model that the call is on stays as it is: a copy of it learns. */
 export interface TrainingOptions {
-  /** @defaultValue 1000 */
+  /** Update steps in all. @defaultValue 1000 */
   steps?: number
   /** Examples a step. @defaultValue 32 */
   batchSize?: number
   /** Rows in one pass through the model: a batch goes through in parts, whose gradients are added up. @defaultValue all at once */
   microBatchSize?: number
-  /** @defaultValue true */
+  /** A new order of the examples for each pass over them, by the seed. @defaultValue true */
   shuffle?: boolean
   /** Replaces the update rule whole. */
   optimizer?: ModelOptimizerOptions
   /** The default rule at another rate. Not beside `optimizer`, which has a rate of its own. */
   learningRate?: number
-  /** @defaultValue { reduction: 'mean', zLoss: 1e-4 } */
+  /** Replaces the loss whole. @defaultValue { reduction: 'mean', zLoss: 1e-4 } */
   loss?: LossOptions
   /** In the copy while it trains. @defaultValue 0 for `adapt`, 0.1 for `finetune` */
   dropout?: number

@@ -40,9 +40,9 @@ export interface TuneOptions {
    * differ. The result is the best of them, and `result.runs` has all.
    */
   runs?: readonly RunOptions[]
-  /** @defaultValue 1000 */
+  /** Update steps in all. @defaultValue 1000 */
   steps?: number
-  /** @defaultValue 32 */
+  /** Examples a step. @defaultValue 32 */
   batchSize?: number
   /**
    * Rows (of all runs) in one pass through the model: a batch goes through in parts, whose gradients are added up, so that a large one fits the memory.
@@ -51,9 +51,9 @@ export interface TuneOptions {
   microBatchSize?: number
   /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
   maxInputLength?: number
-  /** @defaultValue 128 */
+  /** Longer targets are cut, and keep their </s>. @defaultValue 128 */
   maxTargetLength?: number
-  /** @defaultValue true */
+  /** A new order of the examples for each pass over them, by the seed. @defaultValue true */
   shuffle?: boolean
   /** Settings for what `optimizer`, `loss` and `dropout` leave open. @defaultValue 'fast' */
   preset?: PresetName
