@@ -25,7 +25,7 @@ export interface EvaluateOptions {
   labels?: string[]
   /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
   maxInputLength?: number
-  /** Longer targets are cut, and outputs are no longer. @defaultValue 128 */
+  /** Longer targets are cut, and outputs are compared with what is left. @defaultValue 128 */
   maxTargetLength?: number
   /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
