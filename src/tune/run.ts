@@ -19,5 +19,5 @@ export interface TuneResult extends RunResult {
   runs: RunResult[]
 }
 
-/** A tuning run that is under way; what an abort leaves (`error.partial`) is `{ prompt, report }`. */
+/** A tuning run that is under way; what an abort leaves (`error.partial`) is a TuneResult. */
 export class TuneRun extends TrainingRun<TuneEvent, TuneResult> {}
