@@ -21,6 +21,9 @@ export interface ConvertOptions {
  * `<out without .pt>.tokenizer/`.
  *
  * Rejects with MODEL_*, CONFIG_*, SAFETENSORS_*, FILE_NOT_WRITABLE (before the work starts) or FILE_WRITE.
+ *
+ * @example
+ * await convert('models/nano-t5', 'nano.pt', { dtype: 'bfloat16' })
  */
 export async function convert(source: string, out: string, options?: ConvertOptions): Promise<void> {
   const site = captureCall(convert)

@@ -132,7 +132,10 @@ export class T5 {
   }
 
   /**
-   * Tunes a soft prompt on examples; the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
+   * Tunes a soft prompt on examples (Lester et al. 2021); the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
+   *
+   * `result` rejects with OPTION_*, DATA_*, PROMPT_*, TOKENIZER_*, TUNE_DIVERGED, TUNE_MEMORY, CHECKPOINT_*, FILE_*, MODEL_DISPOSED, or the signal's reason; its
+   * `partial` has what was learned until then.
    *
    * @example
    * const run = t5.tune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', prompt: { length: 20 }, steps: 500 })
@@ -154,7 +157,7 @@ export class T5 {
 
   /**
    * Trains all parameters of a copy of the model on examples (model tuning); the model stays as it is. Returns at once: iterate over the run for its events,
-   * await its `result`, whose model is a T5 of its own.
+   * await its `result`, whose model is a T5 of its own. It rejects as that of `tune` does.
    *
    * @example
    * const run = t5.finetune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', steps: 500 })
@@ -169,7 +172,8 @@ export class T5 {
 
   /**
    * Trains all parameters of a copy of the model on text, without examples: to go on with a sentence (prefix LM, by which Lester et al. 2021 adapt T5 before
-   * they tune prompts) or to fill in what was taken out (span corruption, T5's own pre-training). The model stays as it is.
+   * they tune prompts) or to fill in what was taken out (span corruption, T5's own pre-training, Raffel et al. 2020). The model stays as it is. Returns at once, as
+   * `tune` does, and its `result` rejects likewise.
    *
    * @example
    * const run = t5.adapt({ text: 'books.txt', heldOut: 0.02, steps: 2000, windowLength: 128 })
@@ -214,6 +218,11 @@ export class T5 {
   /**
    * The output of one query, token by token. Nothing starts before the first read; breaking out of the loop cancels the rest. With `numBeams` above 1 the
    * output is known only at its end, and all pieces come then.
+   *
+   * Reading rejects as `generate` does.
+   *
+   * @example
+   * for await (const { text } of t5.stream('play some jazz', { prompt })) process.stdout.write(text)
    */
   stream(query: Query, options?: GenerateOptions): AsyncGenerator<Piece, void, undefined> {
     const site = captureCall(this.stream)
@@ -223,26 +232,55 @@ export class T5 {
     })()
   }
 
-  /** Log Pr(target | [P; input]) of given targets, and of each of their tokens. */
+  /**
+   * Log Pr(target | [P; input]) of given targets, and of each of their tokens, in nats. One row in, one score out; an array of rows gives an array.
+   *
+   * Rejects with OPTION_INVALID, DATA_*, PROMPT_*, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, MODEL_DISPOSED, or the signal's reason.
+   *
+   * @example
+   * const { logProb } = await t5.score({ input: 'will it rain', target: 'weather', prompt })
+   */
   score(rows: readonly ScoreRow[], options?: ScoreOptions): Promise<Score[]>
   score(row: ScoreRow, options?: ScoreOptions): Promise<Score>
   score(rows: ScoreRow | readonly ScoreRow[], options?: ScoreOptions): Promise<Score | Score[]> {
     return this.#call(this.score, (model, call) => score(model, call, rows, options))
   }
 
-  /** Rank classification: the label that is the likeliest output. One pass through the encoder serves all labels. */
+  /**
+   * Rank classification (as in Raffel et al. 2020): the label that is the likeliest output. One pass through the encoder serves all labels. One input in, one
+   * classification out; an array of inputs gives an array.
+   *
+   * Rejects as `score` does.
+   *
+   * @example
+   * const { label, probabilities } = await t5.classify('will it rain', { labels: ['music', 'weather'], prompt })
+   */
   classify(inputs: readonly ClassifyInput[], options: ClassifyOptions): Promise<Classification[]>
   classify(input: ClassifyInput, options: ClassifyOptions): Promise<Classification>
   classify(inputs: ClassifyInput | readonly ClassifyInput[], options: ClassifyOptions): Promise<Classification | Classification[]> {
     return this.#call(this.classify, (model, call) => classify(model, call, inputs, options))
   }
 
-  /** The loss of examples, all as one batch and without dropout, and its gradient in the prompt. */
+  /**
+   * The loss of examples, all as one batch and without dropout, and its gradient in the prompt: `[rows, dModel]`, row-major. For rules of your own.
+   *
+   * Rejects with OPTION_*, DATA_*, PROMPT_*, TOKENIZER_*, MODEL_DISPOSED, or the signal's reason.
+   *
+   * @example
+   * const { loss, gradient } = await t5.gradient(train, { prompt })
+   */
   gradient(examples: readonly Example[], options: GradientOptions): Promise<Gradient> {
     return this.#call(this.gradient, (model, call) => gradient(model, call, examples, options))
   }
 
-  /** Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels. */
+  /**
+   * Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels.
+   *
+   * Rejects with OPTION_INVALID, DATA_*, FILE_READ, PROMPT_*, TOKENIZER_*, MODEL_DISPOSED, or the signal's reason.
+   *
+   * @example
+   * const { metrics } = await t5.evaluate({ data: 'test.jsonl', prompt, metrics: ['accuracy', 'macroF1'] })
+   */
   evaluate(options: EvaluateOptions): Promise<Evaluation> {
     return this.#call(this.evaluate, (model, call) => evaluate(model, call, options))
   }
@@ -261,7 +299,7 @@ export class T5 {
     return this.#call(this.explain, (model, call) => explain(model, call, prompt, options))
   }
 
-  /** Sha256 over every frozen tensor as it is held: the same before and after tuning. */
+  /** Sha256 over every frozen tensor as it is held, in hex: the same before and after tuning. Rejects with MODEL_DISPOSED. */
   digest(): Promise<string> {
     return this.#call(this.digest, (model, call) => finish(call, () => model.native.digest()))
   }
