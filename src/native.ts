@@ -64,13 +64,9 @@ export interface NativeGeneration {
   finishReason: 'eos' | 'length'
 }
 
-/** A loss with its defaults filled in; see {@link LossOptions}. */
 export interface NativeLoss {
-  /** Over the batch's target tokens. */
   reduction: 'sum' | 'mean'
-  /** Times logsumexp(logits)^2 a target token. */
   zLoss: number
-  /** The share of a target token's probability that goes to all tokens alike, in [0, 1). */
   labelSmoothing: number
 }
 

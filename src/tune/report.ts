@@ -1,6 +1,7 @@
 import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
 import type { NativeOptimizer } from '../native.js'
+import type { LossOptions } from '../options/loss.js'
 import type { Init, ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { keptPath } from './kept-path.js'
 import type { TuneOutcome } from './outcome.js'
@@ -122,7 +123,7 @@ export type PlainInit =
 export interface TuneSettings
   extends Pick<
     ResolvedTune,
-    'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'loss' | 'seed' | 'maxInputLength' | 'maxTargetLength'
+    'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'seed' | 'maxInputLength' | 'maxTargetLength'
   > {
   /** Where the prompt began; of tasks that share rows, both parts. */
   init:
@@ -133,6 +134,8 @@ export interface TuneSettings
         /** Of the task's own. */
         own: PlainInit
       }
+  /** As it was trained. */
+  loss: Required<LossOptions>
   /** The update rule, with what matters to it. */
   optimizer: Record<string, string | number>
   /** Steps between evaluations. */
