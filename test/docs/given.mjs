@@ -34,7 +34,7 @@ const validation = rows(['no', 'yes'])
 const run = t5.tune({ train, validation, runs: [{ seed: 1 }, { seed: 2 }], prompt: { length: 4 } })
 const result = await run.result
 const [{ prompt: reviews }, { prompt: intents }] = result.runs
-await SoftPrompt.mean([reviews, intents]).save('snips.safetensors')
+for (const name of ['snips', 'stars']) await SoftPrompt.mean([reviews, intents]).save(`${name}.safetensors`)
 const database = { iterate: () => [{ q: 'one and one', a: 'two' }] }
 Object.assign(globalThis, api, { t5, train, validation, run, result, reviews, intents, database })
 Object.assign(globalThis, { prompt: result.prompt, runs: result.runs, askAPerson() {} })

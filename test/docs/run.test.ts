@@ -30,7 +30,8 @@ beforeAll(async () => {
   }
   const files = {
     ...Object.fromEntries(['train', 'dev', 'test', 'other', 'reviews', 'reviews.dev'].map((name) => [`${name}.jsonl`, examples])),
-    'reviews.csv': 'text,stars\na warm film,5\na dull one,1\n',
+    'reviews.csv': `text,stars\n${'a warm film,5\na dull one,1\n'.repeat(5)}`,
+    'test.csv': 'text,stars\na fine film,5\n',
     'questions.txt': 'play some jazz\n',
     'books.txt': PROSE,
     'config.json': JSON.stringify({ vocab_size: 32128, d_model: 32, d_ff: 64, num_layers: 1, num_heads: 2 }),
