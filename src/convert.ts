@@ -20,7 +20,7 @@ export interface ConvertOptions {
  * Writes the model in a folder (or a hub id in the local cache) as one TorchScript file, which PyTorch can load too; the tokenizer's files go beside it, into
  * `<out without .pt>.tokenizer/`.
  *
- * Rejects with MODEL_*, CONFIG_*, SAFETENSORS_*, FILE_NOT_WRITABLE (before the work starts) or FILE_WRITE.
+ * Rejects with `MODEL_*`, `CONFIG_*`, `SAFETENSORS_*`, FILE_NOT_WRITABLE (before the work starts) or FILE_WRITE.
  *
  * @example
  * await convert('models/nano-t5', 'nano.pt', { dtype: 'bfloat16' })

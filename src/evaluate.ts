@@ -23,7 +23,7 @@ export interface EvaluateOptions {
   metrics?: readonly MetricChoice[]
   /** Predict by `classify` among these instead of by `generate`; every target must be one of them. */
   labels?: string[]
-  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  /** Longer inputs are cut, and keep their `</s>`. @defaultValue 512 */
   maxInputLength?: number
   /** Longer targets are cut, and outputs are compared with what is left. @defaultValue 128 */
   maxTargetLength?: number

@@ -24,11 +24,11 @@ export interface Usage {
 export interface Generation {
   /** The output without special tokens; '' for a model without tokenizer. */
   text: string
-  /** The output's ids: no start token, no padding, </s> where it was made. */
+  /** The output's ids: no start token, no padding, `</s>` where it was made. */
   tokens: Int32Array
-  /** Natural log of the output's probability: the sum over `tokens`, </s> included, of the raw log-softmax. */
+  /** Natural log of the output's probability: the sum over `tokens`, `</s>` included, of the raw log-softmax. */
   logProb: number
-  /** Why it ended: </s>, `maxNewTokens`, or one of the `stop` texts. */
+  /** Why it ended: `</s>`, `maxNewTokens`, or one of the `stop` texts. */
   finishReason: 'eos' | 'length' | 'stop'
   /** What it cost. */
   usage: Usage

@@ -34,7 +34,7 @@ export interface Inspection extends NativeFileInfo {
  * What is in a prompt (ours, Google's .npy, PEFT's folder), a checkpoint, a model's folder (or hub id in the local cache), a safetensors file or a .pt, without
  * loading a model.
  *
- * Rejects with FILE_NOT_FOUND, or what a file that is damaged makes its reader say (SAFETENSORS_*, PROMPT_FILE_INVALID, MODEL_*, TORCHSCRIPT_INVALID).
+ * Rejects with FILE_NOT_FOUND, or what a file that is damaged makes its reader say (`SAFETENSORS_*`, PROMPT_FILE_INVALID, `MODEL_*`, TORCHSCRIPT_INVALID).
  *
  * @example
  * const { kind, memory } = await inspectFile('models/nano-t5')

@@ -70,7 +70,7 @@ export class T5 {
   /**
    * Loads a model from a Hugging Face folder, a .pt of `convert`, or a hub id ('google/t5-base-lm-adapt') in the local cache.
    *
-   * Rejects with MODEL_*, CONFIG_*, SAFETENSORS_*, TORCHSCRIPT_*, TOKENIZER_*, DEVICE_UNAVAILABLE, LIBTORCH_* or OPTION_INVALID.
+   * Rejects with `MODEL_*`, `CONFIG_*`, `SAFETENSORS_*`, `TORCHSCRIPT_*`, `TOKENIZER_*`, DEVICE_UNAVAILABLE, `LIBTORCH_*` or OPTION_INVALID.
    *
    * @example
    * const t5 = await T5.load('models/nano-t5', { device: 'auto' })
@@ -84,7 +84,7 @@ export class T5 {
    * A new model with random weights, initialised as T5 is (Raffel et al. 2020): from the fields of a config.json, or the path of one. It has learned nothing;
    * `adapt` trains it.
    *
-   * Rejects with CONFIG_*, TOKENIZER_*, FILE_NOT_FOUND, DEVICE_UNAVAILABLE, LIBTORCH_* or OPTION_INVALID.
+   * Rejects with `CONFIG_*`, `TOKENIZER_*`, FILE_NOT_FOUND, DEVICE_UNAVAILABLE, `LIBTORCH_*` or OPTION_INVALID.
    *
    * @example
    * const config = { vocab_size: 32128, d_model: 256, d_ff: 512, num_layers: 2, num_heads: 4 }
@@ -134,7 +134,7 @@ export class T5 {
   /**
    * Tunes a soft prompt on examples (Lester et al. 2021); the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
    *
-   * `result` rejects with OPTION_*, DATA_*, PROMPT_*, TOKENIZER_*, TUNE_DIVERGED, TUNE_MEMORY, CHECKPOINT_*, FILE_*, MODEL_DISPOSED, or the signal's reason; its
+   * `result` rejects with `OPTION_*`, `DATA_*`, `PROMPT_*`, `TOKENIZER_*`, TUNE_DIVERGED, TUNE_MEMORY, `CHECKPOINT_*`, `FILE_*`, MODEL_DISPOSED, or the signal's reason; its
    * `partial` has what was learned until then.
    *
    * @example
@@ -202,7 +202,7 @@ export class T5 {
    * gives an array, in its order, decoded in shared batches whatever prompts and options the rows have. With `numReturnSequences` above 1 the result is always
    * an array, and each query's outputs stand together in it, the best first. What a row gets does not depend on the others.
    *
-   * Rejects with OPTION_*, PROMPT_*, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, DATA_ROW_INVALID, MODEL_NOT_FINITE, MODEL_DISPOSED, or the signal's reason.
+   * Rejects with `OPTION_*`, `PROMPT_*`, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, DATA_ROW_INVALID, MODEL_NOT_FINITE, MODEL_DISPOSED, or the signal's reason.
    *
    * @example
    * await t5.generate('a warm, funny, engaging film', { prompt })
@@ -235,7 +235,7 @@ export class T5 {
   /**
    * Log Pr(target | [P; input]) of given targets, and of each of their tokens, in nats. One row in, one score out; an array of rows gives an array.
    *
-   * Rejects with OPTION_INVALID, DATA_*, PROMPT_*, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, MODEL_DISPOSED, or the signal's reason.
+   * Rejects with OPTION_INVALID, `DATA_*`, `PROMPT_*`, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, MODEL_DISPOSED, or the signal's reason.
    *
    * @example
    * const { logProb } = await t5.score({ input: 'will it rain', target: 'weather', prompt })
@@ -264,7 +264,7 @@ export class T5 {
   /**
    * The loss of examples, all as one batch and without dropout, and its gradient in the prompt: `[rows, dModel]`, row-major. For rules of your own.
    *
-   * Rejects with OPTION_*, DATA_*, PROMPT_*, TOKENIZER_*, MODEL_DISPOSED, or the signal's reason.
+   * Rejects with `OPTION_*`, `DATA_*`, `PROMPT_*`, `TOKENIZER_*`, MODEL_DISPOSED, or the signal's reason.
    *
    * @example
    * const { loss, gradient } = await t5.gradient(train, { prompt })
@@ -276,7 +276,7 @@ export class T5 {
   /**
    * Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels.
    *
-   * Rejects with OPTION_INVALID, DATA_*, FILE_READ, PROMPT_*, TOKENIZER_*, MODEL_DISPOSED, or the signal's reason.
+   * Rejects with OPTION_INVALID, `DATA_*`, FILE_READ, `PROMPT_*`, `TOKENIZER_*`, MODEL_DISPOSED, or the signal's reason.
    *
    * @example
    * const { metrics } = await t5.evaluate({ data: 'test.jsonl', prompt, metrics: ['accuracy', 'macroF1'] })

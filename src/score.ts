@@ -40,7 +40,7 @@ export interface ScoreOptions {
 export interface Score {
   /** Natural log of Pr(target | [P; input]): the sum of `tokenLogProbs`. */
   logProb: number
-  /** One number a target token (for text, </s> is the last), of the raw log-softmax. */
+  /** One number a target token (for text, `</s>` is the last), of the raw log-softmax. */
   tokenLogProbs: Float32Array
   /** With an ensemble of prompts; the numbers above are then the means of its members'. */
   ensemble?: ScoreEnsemble
@@ -71,7 +71,7 @@ export interface Classification {
   index: number
   /** Softmax of `logProbs`. */
   probabilities: Float32Array
-  /** Log Pr(label, </s> | [P; input]) in the order of `labels`. */
+  /** Log Pr(label, `</s>` | [P; input]) in the order of `labels`. */
   logProbs: Float32Array
   /** With an ensemble of prompts; `logProbs` are then the means of its members'. */
   ensemble?: ClassificationEnsemble

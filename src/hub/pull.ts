@@ -67,7 +67,7 @@ const CHECKS = { revision: text, token: text, signal, onProgress: callback as Ch
  * where there are any. Goes on where an earlier pull stopped; sizes and sha256 are checked; nothing is visible to `T5.load` before all is there. Reads
  * HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
  *
- * Rejects with HUB_*, FILE_WRITE or OPTION_INVALID.
+ * Rejects with `HUB_*`, FILE_WRITE or OPTION_INVALID.
  *
  * @example
  * const { id } = await pull('google/t5-small-lm-adapt')

@@ -15,7 +15,7 @@ export interface AdaptOptions extends TrainingOptions {
   heldOut?: number
   /** One objective, or the share of each: { 'prefix-lm': 0.5, 'span-corruption': 0.5 }. @defaultValue 'prefix-lm' */
   objective?: ObjectiveName | Partial<Record<ObjectiveName, number>>
-  /** Tokens of the longest input, its </s> included. @defaultValue 512 */
+  /** Tokens of the longest input, its `</s>` included. @defaultValue 512 */
   windowLength?: number
   /** What span corruption takes out. @defaultValue { noiseDensity: 0.15, meanSpanLength: 3 } */
   spans?: {
@@ -24,7 +24,7 @@ export interface AdaptOptions extends TrainingOptions {
     /** Tokens of a span, on average. */
     meanSpanLength?: number
   }
-  /** Ids of the sentinels, for a model whose tokenizer does not name them <extra_id_0>, <extra_id_1> ... */
+  /** Ids of the sentinels, for a model whose tokenizer does not name them `<extra_id_0>`, `<extra_id_1>` ... */
   sentinels?: readonly number[]
   /** Windows among which the next is drawn, of text that is not held in memory. @defaultValue 4096 */
   shuffleBuffer?: number

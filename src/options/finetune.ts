@@ -14,9 +14,9 @@ export interface FinetuneOptions extends TrainingOptions {
   validation?: ExampleSource
   /** Draw this share of the training rows for validation, by the seed; instead of `validation`. */
   validationSplit?: number
-  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  /** Longer inputs are cut, and keep their `</s>`. @defaultValue 512 */
   maxInputLength?: number
-  /** Longer targets are cut, and keep their </s>. @defaultValue 128 */
+  /** Longer targets are cut, and keep their `</s>`. @defaultValue 128 */
   maxTargetLength?: number
   /**
    * Several tasks in one model: each row names its `task`, whose name goes in front of its input ('reviews: a warm film'), as T5 has it. Metrics are then each
@@ -24,7 +24,7 @@ export interface FinetuneOptions extends TrainingOptions {
    */
   tasks?: readonly string[]
   /**
-   * Targets begin with the sentinel <extra_id_0>, as all targets did that a model trained by span corruption alone has seen (Lester et al. 2021, section 3.2). It is
+   * Targets begin with the sentinel `<extra_id_0>`, as all targets did that a model trained by span corruption alone has seen (Lester et al. 2021, section 3.2). It is
    * in the outputs' tokens, and not in their text. @defaultValue false
    */
   sentinel?: boolean

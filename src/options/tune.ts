@@ -49,9 +49,9 @@ export interface TuneOptions {
    * @defaultValue all at once; less where a GPU's memory does not hold them
    */
   microBatchSize?: number
-  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  /** Longer inputs are cut, and keep their `</s>`. @defaultValue 512 */
   maxInputLength?: number
-  /** Longer targets are cut, and keep their </s>. @defaultValue 128 */
+  /** Longer targets are cut, and keep their `</s>`. @defaultValue 128 */
   maxTargetLength?: number
   /** A new order of the examples for each pass over them, by the seed. @defaultValue true */
   shuffle?: boolean

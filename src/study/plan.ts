@@ -71,7 +71,7 @@ const CHECKS = {
   learningRate: number({ above: 0 }),
 }
 
-/** Reads a plan, a JSON file. Rejects with FILE_* or OPTION_INVALID. */
+/** Reads a plan, a JSON file. Rejects with `FILE_*` or OPTION_INVALID. */
 export async function readPlan(path: string): Promise<Plan> {
   let content: string
   try {

@@ -42,7 +42,7 @@ export interface Tokenizer {
   decode(ids: Ids, options?: DecodeOptions): string
   /** Decodes ids one at a time, as `T5.stream` does. */
   createStreamDecoder(options?: DecodeOptions): StreamDecoder
-  /** The id of a piece as the vocabulary spells it ('\u2581jazz', '</s>'); undefined where it has none. */
+  /** The id of a piece as the vocabulary spells it ('\u2581jazz', '`</s>`'); undefined where it has none. */
   pieceToId(piece: string): number | undefined
   /** The piece of an id; undefined where the vocabulary has none. */
   idToPiece(id: number): string | undefined
