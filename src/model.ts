@@ -134,8 +134,8 @@ export class T5 {
   /**
    * Tunes a soft prompt on examples (Lester et al. 2021); the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
    *
-   * `result` rejects with `OPTION_*`, `DATA_*`, `PROMPT_*`, `TOKENIZER_*`, TUNE_DIVERGED, TUNE_MEMORY, `CHECKPOINT_*`, `FILE_*`, MODEL_DISPOSED, or the signal's reason; its
-   * `partial` has what was learned until then.
+   * `result` rejects with `OPTION_*`, `DATA_*`, `PROMPT_*`, `TOKENIZER_*`, TUNE_DIVERGED, TUNE_MEMORY, `CHECKPOINT_*`, `FILE_*`, MODEL_DISPOSED, or the
+   * signal's reason; its `partial` has what was learned until then.
    *
    * @example
    * const run = t5.tune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', prompt: { length: 20 }, steps: 500 })
