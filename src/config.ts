@@ -2,24 +2,41 @@ import { ConfigError } from './errors.js'
 
 /** The config.json of a T5 with camelCase names and its defaults filled in; `raw` holds the file's own fields. */
 export interface T5Config {
+  /** 't5', 'mt5', 'umt5' ...: config.json's `model_type`. */
   modelType: string
+  /** Width of the embeddings, and so of a prompt's rows. */
   dModel: number
+  /** Width of a head: of its queries, keys and values. */
   dKv: number
+  /** Width of the feed-forward layers. */
   dFf: number
+  /** Blocks of the encoder. */
   numLayers: number
+  /** Blocks of the decoder. */
   numDecoderLayers: number
+  /** Heads of each attention. */
   numHeads: number
+  /** Rows of the embedding. Token ids are in `[0, vocabSize)`; a tokenizer may know fewer. */
   vocabSize: number
+  /** Buckets that distances between positions fall into; each has a learned bias a head. */
   relativeAttentionNumBuckets: number
+  /** Distances of so many positions and more share a bucket. */
   relativeAttentionMaxDistance: number
+  /** What RMSNorm adds to the mean square. */
   layerNormEpsilon: number
+  /** What the model was pre-trained with. Nothing here uses it: `tune` has an option of its own. */
   dropoutRate: number
+  /** 'relu' (v1.0) or 'gated-gelu' (v1.1 and later). */
   feedForwardProj: string
+  /** Id of `<pad>`. */
   padTokenId: number
+  /** Id of `</s>`, which ends a text. */
   eosTokenId: number
+  /** Id that the decoder begins with. */
   decoderStartTokenId: number
   /** Every other field of the file, its name in camelCase. */
   [field: string]: unknown
+  /** The file's fields as they are, by their own names. */
   raw: Readonly<Record<string, unknown>>
 }
 

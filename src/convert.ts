@@ -8,9 +8,11 @@ import { checkOptions, oneOf, signal, text } from './options/check.js'
 import { copyTokenizerFiles } from './tokenizer/copy.js'
 import { checkWritable } from './writable.js'
 
+/** How `convert` writes a model. */
 export interface ConvertOptions {
-  /** @defaultValue 'auto': as the checkpoint has it */
+  /** Of the weights in the file. @defaultValue 'auto': as the checkpoint has it */
   dtype?: 'auto' | 'float32' | 'bfloat16'
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
@@ -18,7 +20,10 @@ export interface ConvertOptions {
  * Writes the model in a folder (or a hub id in the local cache) as one TorchScript file, which PyTorch can load too; the tokenizer's files go beside it, into
  * `<out without .pt>.tokenizer/`.
  *
- * Rejects with MODEL_*, CONFIG_*, SAFETENSORS_*, FILE_NOT_WRITABLE (before the work starts) or FILE_WRITE.
+ * Rejects with `MODEL_*`, `CONFIG_*`, `SAFETENSORS_*`, FILE_NOT_WRITABLE (before the work starts) or FILE_WRITE.
+ *
+ * @example
+ * await convert('models/nano-t5', 'nano.pt', { dtype: 'bfloat16' })
  */
 export async function convert(source: string, out: string, options?: ConvertOptions): Promise<void> {
   const site = captureCall(convert)

@@ -9,34 +9,41 @@ import { type Device, deviceName } from './load.js'
 import { checkOptions, integer, invalidOption, isObject, oneOf, seed, signal, text } from './options/check.js'
 import { loadTokenizer } from './tokenizer/index.js'
 
+/** How `T5.create` makes a model. */
 export interface CreateOptions {
   /** A folder with the tokenizer's files: that of any model with the same vocabulary. Without one, the model takes token ids alone. */
   tokenizer?: string
   /** Of the weights. @defaultValue 0 */
   seed?: number
-  /** @defaultValue 'float32' */
+  /** What it computes in. @defaultValue 'float32' */
   dtype?: 'float32' | 'bfloat16'
-  /** @defaultValue 'auto' */
+  /** Where it computes. @defaultValue 'auto' */
   device?: Device
-  /** @defaultValue one a physical core */
+  /** Threads of its computations on the processor. @defaultValue one a physical core */
   threads?: number
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
 /** The fields of a config.json, with Hugging Face's names and meanings. */
 export interface NewConfig {
+  /** Rows of the embedding: at least one more than the greatest token id. */
   vocab_size: number
+  /** Width of the embeddings. */
   d_model: number
+  /** Width of the feed-forward layers. */
   d_ff: number
+  /** Blocks of the encoder. */
   num_layers: number
+  /** Heads of each attention. */
   num_heads: number
-  /** @defaultValue d_model / num_heads, which must be an integer */
+  /** Width of a head. @defaultValue d_model / num_heads, which must be an integer */
   d_kv?: number
-  /** @defaultValue num_layers */
+  /** Blocks of the decoder. @defaultValue num_layers */
   num_decoder_layers?: number
-  /** @defaultValue 'gated-gelu' */
+  /** 'relu', 'gated-gelu' or 'gated-silu'. @defaultValue 'gated-gelu' */
   feed_forward_proj?: string
-  /** @defaultValue false */
+  /** Whether the embedding is the head too. @defaultValue false */
   tie_word_embeddings?: boolean
   [field: string]: unknown
 }

@@ -32,6 +32,7 @@ export interface GenerationEnsemble {
   members: Generation[]
 }
 
+/** How far the prompts of an ensemble agree on a label. */
 export interface ClassificationEnsemble {
   /** The share of the prompts whose own label is this one. */
   agreement: number
@@ -39,12 +40,15 @@ export interface ClassificationEnsemble {
   entropy: number
   /** In nats: `entropy` less the mean entropy of each prompt's own `probabilities`; 0 where all say the same. How much of the uncertainty is between the prompts. */
   mutualInformation: number
+  /** Each prompt's own answer, in their order. */
   members: Classification[]
 }
 
+/** How far the prompts of an ensemble agree on a target's probability. */
 export interface ScoreEnsemble {
   /** Standard deviation of the prompts' own `logProb`, in nats. */
   deviation: number
+  /** Each prompt's own answer, in their order. */
   members: Score[]
 }
 

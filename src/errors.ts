@@ -1,4 +1,4 @@
-export { type ErrorOptions, SoftPromptError } from './errors/base.js'
+export { SoftPromptError } from './errors/base.js'
 export {
   CancelledError,
   CheckpointError,

@@ -13,21 +13,25 @@ import { type AnyPrompt, anyPromptOption, checkPromptFor, PromptEnsemble } from 
 import { type EncodedLabel, encodeLabels, labelList } from './score.js'
 import { labelsOf } from './tune/metadata.js'
 
+/** What `T5.evaluate` measures, and how. */
 export interface EvaluateOptions {
   /** A file, or examples, or an (async) iterable of them. */
   data: ExampleSource
+  /** The soft prompt in front of every input, or an ensemble; null for the bare model. @defaultValue null */
   prompt?: AnyPrompt | null
   /** Names ('accuracy', 'rougeL', 'f1:yes'; docs/data.md lists all), functions of your own or { name, compute }. @defaultValue ['accuracy'] */
   metrics?: readonly MetricChoice[]
   /** Predict by `classify` among these instead of by `generate`; every target must be one of them. */
   labels?: string[]
-  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  /** Longer inputs are cut, and keep their `</s>`. @defaultValue 512 */
   maxInputLength?: number
-  /** @defaultValue 128 */
+  /** Longer targets are cut, and outputs are compared with what is left. @defaultValue 128 */
   maxTargetLength?: number
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
+/** What came out for one example. */
 export interface Prediction {
   /** As given; for token ids, what they decode to. */
   input: string
@@ -39,7 +43,9 @@ export interface Prediction {
   ensemble?: Agreement
 }
 
+/** What `T5.evaluate` found. */
 export interface Evaluation {
+  /** Each metric by its name. Accuracy and the like are shares, from 0 to 1 (docs/data.md). */
   metrics: Record<string, number>
   /**
    * The share of outputs that are no legal label: none of `labels`, or of those that the prompt's file names, or of the targets that occur. Left out where the

@@ -9,6 +9,7 @@ import { type Score, score } from './score.js'
 import { SAMPLED_FROM, UNIFORM } from './tune/init.js'
 import { preset } from './tune/presets.js'
 
+/** What `T5.explain` looks at. */
 export interface ExplainOptions {
   /** Nearest tokens a row. @defaultValue 5 */
   nearest?: number
@@ -16,10 +17,13 @@ export interface ExplainOptions {
   against?: SoftPrompt | null
   /** Examples to measure each row on: how much likelier their targets are with it than without it. */
   examples?: readonly Example[]
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
+/** A token of the vocabulary, and how near it is to a row of a prompt. */
 export interface NearestToken {
+  /** Its id: a row of the embedding. */
   id: number
   /** undefined for an id that the tokenizer does not have */
   token: string | undefined
@@ -27,13 +31,19 @@ export interface NearestToken {
   similarity: number
 }
 
+/** One row of a prompt. */
 export interface ExplainedRow {
   /** L2. */
   norm: number
   /** Vocabulary tokens whose embeddings point most nearly the same way. */
   nearest: NearestToken[]
   /** L2 distance to the same row of the other prompt, and their cosine. */
-  drift?: { distance: number; similarity: number }
+  drift?: {
+    /** L2, in the units of the embedding. */
+    distance: number
+    /** Cosine. */
+    similarity: number
+  }
   /** Mean log-probability of the examples' targets with all rows, less that without this row: greater is more useful. */
   effect?: number
 }
@@ -46,7 +56,9 @@ export interface PromptSimilarity {
   perToken: number
 }
 
+/** What `T5.explain` found. */
 export interface Explanation {
+  /** One a row of the prompt, in its order. */
   rows: ExplainedRow[]
   /** What `drift` is measured from; null where that is not known. */
   from: 'start' | 'against' | null

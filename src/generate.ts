@@ -12,26 +12,35 @@ import { mapInSlices } from './time-slice.js'
 
 /** What a call cost, in tokens of the model's tokenizer. Rows of a soft prompt are not counted. */
 export interface Usage {
+  /** Tokens of the input, its `</s>` included. */
   inputTokens: number
+  /** Tokens of the output, its `</s>` included where it was made. */
   outputTokens: number
+  /** Both together. */
   totalTokens: number
 }
 
+/** One output of `T5.generate`. */
 export interface Generation {
   /** The output without special tokens; '' for a model without tokenizer. */
   text: string
-  /** The output's ids: no start token, no padding, </s> where it was made. */
+  /** The output's ids: no start token, no padding, `</s>` where it was made. */
   tokens: Int32Array
-  /** Natural log of the output's probability: the sum over `tokens`, </s> included, of the raw log-softmax. */
+  /** Natural log of the output's probability: the sum over `tokens`, `</s>` included, of the raw log-softmax. */
   logProb: number
-  /** Why it ended: </s>, `maxNewTokens`, or one of the `stop` texts. */
+  /** Why it ended: `</s>`, `maxNewTokens`, or one of the `stop` texts. */
   finishReason: 'eos' | 'length' | 'stop'
+  /** What it cost. */
   usage: Usage
   /** With an ensemble of prompts. */
   ensemble?: GenerationEnsemble
 }
 
-type Several<O> = O extends { numReturnSequences: infer N extends number }
+/** What `numReturnSequences` makes of an output; never where the options have none. */
+export type Several<O> = O extends {
+  /** Outputs for each query. */
+  numReturnSequences: infer N extends number
+}
   ? number extends N
     ? Generation | Generation[] // not known before it runs
     : N extends 1

@@ -6,12 +6,17 @@ import { checkLoss, type LossOptions } from './options/loss.js'
 import { checkPromptFor, promptOption, type SoftPrompt } from './prompt.js'
 import { toInputIds, tokenRows, toTargetIds } from './rows.js'
 
+/** What `T5.gradient` differentiates. */
 export interface GradientOptions {
+  /** The prompt in front of every input, and what the gradient is in. */
   prompt: SoftPrompt
+  /** The loss that is differentiated. @defaultValue the sum over the target tokens, as it is */
   loss?: LossOptions
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
+/** What `T5.gradient` gives. */
 export interface Gradient {
   /** With the reduction and z-loss of the options, over all examples as one batch. */
   loss: number

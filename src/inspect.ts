@@ -9,20 +9,36 @@ import type { Native, NativeFileInfo, NativeWeightsInfo } from './native.js'
 import { text } from './options/check.js'
 import { SoftPrompt } from './prompt.js'
 
+/** What is in a file or folder, found without loading its tensors. */
 export interface Inspection extends NativeFileInfo {
   /** Numbers in all tensors. */
   parameters: number
   /** For a model: bytes that its numbers take once they are loaded as each dtype. */
   memory?: ModelMemory
   /** For a prompt: L2 norms of its rows. */
-  rowNorms?: { mean: number; min: number; max: number }
+  rowNorms?: {
+    /** Over all rows. */
+    mean: number
+    /** Of the smallest row. */
+    min: number
+    /** Of the largest row. */
+    max: number
+  }
   /** For a prompt: whose form it has. */
   format?: 'softprompt' | 'npy' | 'peft'
   /** For a prompt of PEFT: its last rows, which do not act on a T5. Not in `rowNorms`. */
   unusedRows?: number
 }
 
-/** What is in a prompt (ours, Google's .npy, PEFT's folder), a checkpoint, a model's folder, a safetensors file or a .pt, without loading a model. */
+/**
+ * What is in a prompt (ours, Google's .npy, PEFT's folder), a checkpoint, a model's folder (or hub id in the local cache), a safetensors file or a .pt, without
+ * loading a model.
+ *
+ * Rejects with FILE_NOT_FOUND, or what a file that is damaged makes its reader say (`SAFETENSORS_*`, PROMPT_FILE_INVALID, `MODEL_*`, TORCHSCRIPT_INVALID).
+ *
+ * @example
+ * const { kind, memory } = await inspectFile('models/nano-t5')
+ */
 export async function inspectFile(path: string): Promise<Inspection> {
   const site = captureCall(inspectFile)
   const native = await loadNative()
@@ -43,8 +59,11 @@ async function inspectPlace(native: Native, site: CallSite, path: string): Promi
 
 /** `int8` where the rest of the model is held in bfloat16. */
 export interface ModelMemory {
+  /** Held in float32. */
   float32: number
+  /** Held in bfloat16. */
   bfloat16: number
+  /** Held in 8-bit numbers as far as `dtype: 'int8'` goes; left out for a model that has no such form. */
   int8?: number
 }
 

@@ -10,10 +10,12 @@ import type { Dtype } from './native.js'
 import { boolean, type Check, callback, checkOptions, integer, invalidOption, oneOf, signal, text } from './options/check.js'
 import { loadTokenizer, type Tokenizer } from './tokenizer/index.js'
 
+/** Where a model computes: 'cpu', a GPU, or what `doctor` finds best. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 
+/** How `T5.load` loads a model. */
 export interface LoadOptions {
-  /** @defaultValue 'auto': a GPU if LibTorch can use one, else the processor */
+  /** Where it computes. @defaultValue 'auto': a GPU if LibTorch can use one, else the processor */
   device?: Device
   /**
    * 'int8' is for inference on the processor: the decoder and the head in 8-bit numbers, the rest as with 'auto'. It cannot tune (docs/decoding.md).
@@ -24,12 +26,28 @@ export interface LoadOptions {
   threads?: number
   /** Run the code of a .pt file that this package did not write. @defaultValue false */
   trust?: boolean
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
+  /** Called as the weights are read. */
   onProgress?: (progress: LoadProgress) => void
 }
 
 /** As transformers.js tells it. `progress` is in percent. */
-export type LoadProgress = { status: 'initiate' | 'done' | 'ready'; name: string } | { status: 'progress'; name: string; progress: number }
+export type LoadProgress =
+  | {
+      /** Begun; the weights are read; the model can be used. */
+      status: 'initiate' | 'done' | 'ready'
+      /** The last part of what was given to `T5.load`. */
+      name: string
+    }
+  | {
+      /** The weights are being read. */
+      status: 'progress'
+      /** The last part of what was given to `T5.load`. */
+      name: string
+      /** From 0 to 100. */
+      progress: number
+    }
 
 const CHECKS = {
   device: deviceName,

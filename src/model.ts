@@ -45,9 +45,11 @@ import { checkWritable } from './writable.js'
 export interface ModelInfo {
   /** Where it was loaded from; empty for one that was made or trained in this process. */
   path: string
+  /** Numbers in all weights; a matrix that is used twice counts once. */
   parameterCount: number
   /** Of the weights as they are held. */
   bytes: number
+  /** Threads of its computations. */
   threads: number
 }
 
@@ -68,7 +70,7 @@ export class T5 {
   /**
    * Loads a model from a Hugging Face folder, a .pt of `convert`, or a hub id ('google/t5-base-lm-adapt') in the local cache.
    *
-   * Rejects with MODEL_*, CONFIG_*, SAFETENSORS_*, TORCHSCRIPT_*, TOKENIZER_*, DEVICE_UNAVAILABLE, LIBTORCH_* or OPTION_INVALID.
+   * Rejects with `MODEL_*`, `CONFIG_*`, `SAFETENSORS_*`, `TORCHSCRIPT_*`, `TOKENIZER_*`, DEVICE_UNAVAILABLE, `LIBTORCH_*` or OPTION_INVALID.
    *
    * @example
    * const t5 = await T5.load('models/nano-t5', { device: 'auto' })
@@ -82,7 +84,7 @@ export class T5 {
    * A new model with random weights, initialised as T5 is (Raffel et al. 2020): from the fields of a config.json, or the path of one. It has learned nothing;
    * `adapt` trains it.
    *
-   * Rejects with CONFIG_*, TOKENIZER_*, FILE_NOT_FOUND, DEVICE_UNAVAILABLE, LIBTORCH_* or OPTION_INVALID.
+   * Rejects with `CONFIG_*`, `TOKENIZER_*`, FILE_NOT_FOUND, DEVICE_UNAVAILABLE, `LIBTORCH_*` or OPTION_INVALID.
    *
    * @example
    * const config = { vocab_size: 32128, d_model: 256, d_ff: 512, num_layers: 2, num_heads: 4 }
@@ -98,6 +100,7 @@ export class T5 {
     return this.#model.native.info.device
   }
 
+  /** What the weights are held in. */
   get dtype(): Dtype {
     return this.#model.native.info.dtype
   }
@@ -107,6 +110,7 @@ export class T5 {
     return this.#model.tokenizer
   }
 
+  /** The model's config.json, with defaults filled in. */
   get config(): T5Config {
     return this.#model.config
   }
@@ -116,17 +120,22 @@ export class T5 {
     return this.#model.fingerprint
   }
 
+  /** Where it is from, and how large it is. */
   get info(): ModelInfo {
     const { parameterCount, bytes, threads } = this.#model.native.info
     return { path: this.#model.path, parameterCount, bytes, threads }
   }
 
+  /** Whether `dispose` was called. */
   get disposed(): boolean {
     return this.#disposal !== undefined
   }
 
   /**
-   * Tunes a soft prompt on examples; the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
+   * Tunes a soft prompt on examples (Lester et al. 2021); the model stays as it is. Returns at once: iterate over the run for its events, await its `result`.
+   *
+   * `result` rejects with `OPTION_*`, `DATA_*`, `PROMPT_*`, `TOKENIZER_*`, TUNE_DIVERGED, TUNE_MEMORY, `CHECKPOINT_*`, `FILE_*`, MODEL_DISPOSED, or the
+   * signal's reason; its `partial` has what was learned until then.
    *
    * @example
    * const run = t5.tune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', prompt: { length: 20 }, steps: 500 })
@@ -148,7 +157,7 @@ export class T5 {
 
   /**
    * Trains all parameters of a copy of the model on examples (model tuning); the model stays as it is. Returns at once: iterate over the run for its events,
-   * await its `result`, whose model is a T5 of its own.
+   * await its `result`, whose model is a T5 of its own. It rejects as that of `tune` does.
    *
    * @example
    * const run = t5.finetune({ train: 'reviews.jsonl', validation: 'reviews.dev.jsonl', steps: 500 })
@@ -163,7 +172,8 @@ export class T5 {
 
   /**
    * Trains all parameters of a copy of the model on text, without examples: to go on with a sentence (prefix LM, by which Lester et al. 2021 adapt T5 before
-   * they tune prompts) or to fill in what was taken out (span corruption, T5's own pre-training). The model stays as it is.
+   * they tune prompts) or to fill in what was taken out (span corruption, T5's own pre-training, Raffel et al. 2020). The model stays as it is. Returns at once, as
+   * `tune` does, and its `result` rejects likewise.
    *
    * @example
    * const run = t5.adapt({ text: 'books.txt', heldOut: 0.02, steps: 2000, windowLength: 128 })
@@ -192,7 +202,7 @@ export class T5 {
    * gives an array, in its order, decoded in shared batches whatever prompts and options the rows have. With `numReturnSequences` above 1 the result is always
    * an array, and each query's outputs stand together in it, the best first. What a row gets does not depend on the others.
    *
-   * Rejects with OPTION_*, PROMPT_*, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, DATA_ROW_INVALID, MODEL_NOT_FINITE, MODEL_DISPOSED, or the signal's reason.
+   * Rejects with `OPTION_*`, `PROMPT_*`, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, DATA_ROW_INVALID, MODEL_NOT_FINITE, MODEL_DISPOSED, or the signal's reason.
    *
    * @example
    * await t5.generate('a warm, funny, engaging film', { prompt })
@@ -208,6 +218,11 @@ export class T5 {
   /**
    * The output of one query, token by token. Nothing starts before the first read; breaking out of the loop cancels the rest. With `numBeams` above 1 the
    * output is known only at its end, and all pieces come then.
+   *
+   * Reading rejects as `generate` does.
+   *
+   * @example
+   * for await (const { text } of t5.stream('play some jazz', { prompt })) process.stdout.write(text)
    */
   stream(query: Query, options?: GenerateOptions): AsyncGenerator<Piece, void, undefined> {
     const site = captureCall(this.stream)
@@ -217,26 +232,55 @@ export class T5 {
     })()
   }
 
-  /** Log Pr(target | [P; input]) of given targets, and of each of their tokens. */
+  /**
+   * Log Pr(target | [P; input]) of given targets, and of each of their tokens, in nats. One row in, one score out; an array of rows gives an array.
+   *
+   * Rejects with OPTION_INVALID, `DATA_*`, `PROMPT_*`, TOKEN_OUT_OF_RANGE, TOKENIZER_MISSING, MODEL_DISPOSED, or the signal's reason.
+   *
+   * @example
+   * const { logProb } = await t5.score({ input: 'will it rain', target: 'weather', prompt })
+   */
   score(rows: readonly ScoreRow[], options?: ScoreOptions): Promise<Score[]>
   score(row: ScoreRow, options?: ScoreOptions): Promise<Score>
   score(rows: ScoreRow | readonly ScoreRow[], options?: ScoreOptions): Promise<Score | Score[]> {
     return this.#call(this.score, (model, call) => score(model, call, rows, options))
   }
 
-  /** Rank classification: the label that is the likeliest output. One pass through the encoder serves all labels. */
+  /**
+   * Rank classification (as in Raffel et al. 2020): the label that is the likeliest output. One pass through the encoder serves all labels. One input in, one
+   * classification out; an array of inputs gives an array.
+   *
+   * Rejects as `score` does.
+   *
+   * @example
+   * const { label, probabilities } = await t5.classify('will it rain', { labels: ['music', 'weather'], prompt })
+   */
   classify(inputs: readonly ClassifyInput[], options: ClassifyOptions): Promise<Classification[]>
   classify(input: ClassifyInput, options: ClassifyOptions): Promise<Classification>
   classify(inputs: ClassifyInput | readonly ClassifyInput[], options: ClassifyOptions): Promise<Classification | Classification[]> {
     return this.#call(this.classify, (model, call) => classify(model, call, inputs, options))
   }
 
-  /** The loss of examples, all as one batch and without dropout, and its gradient in the prompt. */
+  /**
+   * The loss of examples, all as one batch and without dropout, and its gradient in the prompt: `[rows, dModel]`, row-major. For rules of your own.
+   *
+   * Rejects with `OPTION_*`, `DATA_*`, `PROMPT_*`, `TOKENIZER_*`, MODEL_DISPOSED, or the signal's reason.
+   *
+   * @example
+   * const { loss, gradient } = await t5.gradient(train, { prompt })
+   */
   gradient(examples: readonly Example[], options: GradientOptions): Promise<Gradient> {
     return this.#call(this.gradient, (model, call) => gradient(model, call, examples, options))
   }
 
-  /** Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels. */
+  /**
+   * Metrics on a data set: of the greedy outputs or, with `labels`, of the likeliest labels.
+   *
+   * Rejects with OPTION_INVALID, `DATA_*`, FILE_READ, `PROMPT_*`, `TOKENIZER_*`, MODEL_DISPOSED, or the signal's reason.
+   *
+   * @example
+   * const { metrics } = await t5.evaluate({ data: 'test.jsonl', prompt, metrics: ['accuracy', 'macroF1'] })
+   */
   evaluate(options: EvaluateOptions): Promise<Evaluation> {
     return this.#call(this.evaluate, (model, call) => evaluate(model, call, options))
   }
@@ -255,7 +299,7 @@ export class T5 {
     return this.#call(this.explain, (model, call) => explain(model, call, prompt, options))
   }
 
-  /** Sha256 over every frozen tensor as it is held: the same before and after tuning. */
+  /** Sha256 over every frozen tensor as it is held, in hex: the same before and after tuning. Rejects with MODEL_DISPOSED. */
   digest(): Promise<string> {
     return this.#call(this.digest, (model, call) => finish(call, () => model.native.digest()))
   }
@@ -268,6 +312,7 @@ export class T5 {
     return this.#disposal
   }
 
+  /** `await using` calls it: the same as `dispose`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose()
   }

@@ -281,9 +281,20 @@ export interface NativeLoadOptions {
   trust: boolean
 }
 
+/** What a file's header says. */
 export interface NativeFileInfo {
+  /** A soft prompt, a run's checkpoint, other safetensors, a model of `convert`, PyTorch's weights, or a model's folder. */
   kind: 'prompt' | 'checkpoint' | 'safetensors' | 'torchscript' | 'statedict' | 'model'
-  tensors: { name: string; dtype: string; shape: number[] }[]
+  /** In the order of the file. */
+  tensors: {
+    /** As the file has it. */
+    name: string
+    /** As the file has it: 'F32', 'BF16' ... */
+    dtype: string
+    /** The outermost dimension first. */
+    shape: number[]
+  }[]
+  /** What the file says of itself: strings by name. */
   metadata: Record<string, string>
   /** Of a model's folder or .pt. */
   weights?: NativeWeightsInfo
@@ -291,12 +302,20 @@ export interface NativeFileInfo {
 
 /** What a model's weights take; read from headers alone. */
 export interface NativeWeightsInfo {
+  /** model.safetensors, pytorch_model.bin, or a .pt of `convert`. */
   format: 'safetensors' | 'pytorch' | 'torchscript'
   /** The files that hold the weights; more than one where there is an index. */
-  shards: { name: string; bytes: number }[]
+  shards: {
+    /** In the folder. */
+    name: string
+    /** On disk. */
+    bytes: number
+  }[]
+  /** Of all files together. */
   bytesOnDisk: number
   /** In memory once loaded, without copies that are not kept. */
   bytesAsFloat32: number
+  /** Likewise. */
   bytesAsBfloat16: number
 }
 

@@ -20,11 +20,13 @@ export interface Predicted {
   ensemble?: Agreement
 }
 
+/** How far the prompts of an ensemble agree on an output. */
 export interface Agreement {
   /** The share of the prompts whose own output is this one. */
   agreement: number
   /** With `labels`, as `classify` gives them, in nats: how uncertain the label is, and how much of that is between the prompts. */
   entropy?: number
+  /** In nats; see `entropy`. */
   mutualInformation?: number
 }
 

@@ -8,8 +8,11 @@ import { checkOptions, integer, invalidOption, isObject, oneOf, show, signal, te
 /** 'peft' is a folder, as Hugging Face's PEFT library loads it. */
 export type PromptFormat = 'safetensors' | 'npy' | 'peft'
 
+/** A prompt's shape, and what is known of it. */
 export interface PromptShape {
+  /** Rows, each as one token of input. */
   rows: number
+  /** Numbers of a row: the width of the model (`config.dModel`). */
   dModel: number
   /** Kept with the prompt in its file: strings by name. `fingerprint` names the base model; without one only the width is checked. */
   metadata?: Record<string, string>
@@ -20,10 +23,13 @@ export interface PromptShape {
  * and can be used with any number of them, as long as they are the model that it was tuned on.
  */
 export class SoftPrompt {
+  /** Rows, each as one token of input: 100 by default. */
   readonly rows: number
+  /** Numbers of a row: the width of the model that it was tuned on. */
   readonly dModel: number
   /** Row-major, `rows` x `dModel`. */
   readonly data: Float32Array
+  /** What is known of it, and kept in its file: fingerprint and name of the model, task, labels, settings of the run. */
   readonly metadata: Readonly<Record<string, string>>
 
   private constructor(data: Float32Array, shape: PromptShape) {
@@ -120,6 +126,7 @@ export class SoftPrompt {
   }
 }
 
+/** How an ensemble answers. */
 export interface EnsembleOptions {
   /**
    * 'vote': the answer that most prompts give. 'average': by the mean of the prompts' log-probabilities; `generate` then looks at the answers that the prompts give.
@@ -134,7 +141,9 @@ export interface EnsembleOptions {
  */
 export class PromptEnsemble {
   private constructor(
+    /** Its prompts, in the order given. */
     readonly prompts: readonly SoftPrompt[],
+    /** How they answer together; undefined: as the call's default says. */
     readonly combine: 'vote' | 'average' | undefined,
   ) {}
 

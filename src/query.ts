@@ -8,9 +8,11 @@ import { mapInSlices } from './time-slice.js'
 
 /** One input, and the options that are its own. */
 export interface QueryRow extends GenerateOptions {
+  /** A text, which gets a `</s>`, or token ids, which are taken as they are. */
   input: string | Ids
 }
 
+/** What `T5.generate` and `T5.stream` answer: a text, token ids, or either with options of its own. */
 export type Query = string | Ids | QueryRow
 
 /** A query that is ready to cross to the native module. */

@@ -12,7 +12,7 @@ export function isIds(value: unknown): value is Ids {
   return value instanceof Int32Array || (Array.isArray(value) && typeof value[0] === 'number')
 }
 
-/** The token ids of an input or target: text gets its </s>, ids are checked and taken as they are. `where` names it in messages ("Row 3"). */
+/** The token ids of an input or target: text gets its `</s>`, ids are checked and taken as they are. `where` names it in messages ("Row 3"). */
 export function toIds(model: Frozen, value: unknown, where: string): Int32Array {
   if (typeof value === 'string') return encodeText(model, value, where)
   if (!isIds(value) && !isEmptyArray(value))

@@ -8,9 +8,11 @@ import { checkOptions, oneOf, signal, text } from './options/check.js'
 import { copyTokenizerFiles } from './tokenizer/copy.js'
 import { checkWritable } from './writable.js'
 
+/** How `T5.save` writes a model. */
 export interface SaveOptions {
   /** Of the weights in the file. @defaultValue 'float32', in which nothing that was learned is lost */
   dtype?: 'float32' | 'bfloat16'
+  /** Ends the call: it rejects with the reason. No file is left. */
   signal?: AbortSignal
 }
 

@@ -20,34 +20,50 @@ import { mapInSlices } from './time-slice.js'
 
 /** A target whose probability is asked for. */
 export interface ScoreRow {
+  /** What the model reads: X. */
   input: string | Ids
+  /** What its answer's probability is asked for: Y. */
   target: string | Ids
+  /** The row's own soft prompt; null for none. @defaultValue the call's */
   prompt?: AnyPrompt | null
 }
 
+/** How `T5.score` scores. */
 export interface ScoreOptions {
   /** For the rows that have none of their own. */
   prompt?: AnyPrompt | null
+  /** Ends the call: it rejects with the reason. */
   signal?: AbortSignal
 }
 
+/** How likely a target is. */
 export interface Score {
   /** Natural log of Pr(target | [P; input]): the sum of `tokenLogProbs`. */
   logProb: number
-  /** One number a target token (for text, </s> is the last), of the raw log-softmax. */
+  /** One number a target token (for text, `</s>` is the last), of the raw log-softmax. */
   tokenLogProbs: Float32Array
   /** With an ensemble of prompts; the numbers above are then the means of its members'. */
   ensemble?: ScoreEnsemble
 }
 
 /** What a classified input may look like. */
-export type ClassifyInput = string | Ids | { input: string | Ids; prompt?: AnyPrompt | null }
+export type ClassifyInput =
+  | string
+  | Ids
+  | {
+      /** A text, which gets a `</s>`, or token ids, which are taken as they are. */
+      input: string | Ids
+      /** The row's own soft prompt; null for none. @defaultValue the call's */
+      prompt?: AnyPrompt | null
+    }
 
+/** What `T5.classify` chooses from. */
 export interface ClassifyOptions extends ScoreOptions {
   /** The texts (or token ids) to choose from, at least two, all different. */
   labels: readonly (string | Ids)[]
 }
 
+/** The label of one input. */
 export interface Classification {
   /** The likeliest label; for one that was given as token ids, these ids with spaces between. */
   label: string
@@ -55,7 +71,7 @@ export interface Classification {
   index: number
   /** Softmax of `logProbs`. */
   probabilities: Float32Array
-  /** Log Pr(label, </s> | [P; input]) in the order of `labels`. */
+  /** Log Pr(label, `</s>` | [P; input]) in the order of `labels`. */
   logProbs: Float32Array
   /** With an ensemble of prompts; `logProbs` are then the means of its members'. */
   ensemble?: ClassificationEnsemble

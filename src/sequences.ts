@@ -8,7 +8,7 @@ import type { Ids } from './tokenizer/tokenizer.js'
 
 type Texts = readonly (string | Ids)[]
 
-/** The labels of a row as ids, each with its </s>, and what each of them is called. */
+/** The labels of a row as ids, each with its `</s>`, and what each of them is called. */
 export interface Labels {
   ids: Int32Array[]
   /** The label's own text, by its ids; a label that was given as ids has none. */

@@ -8,9 +8,11 @@ import { type PromptedRow, promptedRows } from './rows.js'
 import { nativeOptions } from './sequences.js'
 import { firstStop, heldBack } from './stop.js'
 
-/** One token of an output. The texts of all pieces, joined, are the output's text; a token that adds none (such as </s>) has ''. */
+/** One token of an output. The texts of all pieces, joined, are the output's text; a token that adds none (such as `</s>`) has ''. */
 export interface Piece {
+  /** What the token adds to the output's text; '' while it only holds part of a character. */
   text: string
+  /** Its id. */
   token: number
 }
 

@@ -5,7 +5,9 @@ import type { Mapping, Picker } from './source.js'
 
 /** One row to learn from or to compare with. Text gets a `</s>`; token ids are taken as they are. */
 export interface Example {
+  /** What the model reads: X. */
   input: string | Ids
+  /** What it is to answer: Y. */
   target: string | Ids
 }
 

@@ -4,6 +4,7 @@ import { checkOptions, integer, isObject, oneOf, show, text } from '../options/c
 import type { Example } from './example.js'
 import { parseTemplate, type Template } from './template.js'
 
+/** What a data file holds: JSON Lines, one JSON array, comma- or tab-separated values with a header, or Parquet. */
 export type DataFormat = 'jsonl' | 'json' | 'csv' | 'tsv' | 'parquet'
 
 /** Rows whose fields have other names than input and target, or of which texts are to be made. */
@@ -15,7 +16,12 @@ export interface MappedSource {
   /** What the file holds. @defaultValue what its name ends in; 'jsonl' for standard input */
   format?: DataFormat
   /** The fields that are the input and the target. */
-  columns?: { input?: string; target?: string }
+  columns?: {
+    /** The field that is the input. @defaultValue 'input' */
+    input?: string
+    /** The field that is the target. @defaultValue 'target' */
+    target?: string
+  }
   /** The input as a text with fields in it: 'question: {q} context: {c}'. */
   input?: string
   /** The target likewise. */

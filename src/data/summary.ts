@@ -2,19 +2,27 @@ import type { DataSet } from './tokenize.js'
 
 /** Token counts over the rows. */
 export interface Lengths {
+  /** Of the shortest row. */
   min: number
+  /** Over all rows. */
   mean: number
   /** 95 of 100 rows have no more. */
   p95: number
+  /** Of the longest row. */
   max: number
 }
 
+/** What one set of examples is like. */
 export interface SetSummary {
+  /** Rows. */
   examples: number
+  /** As the model reads them: cut, `</s>` included. */
   inputTokens: Lengths
+  /** Likewise. */
   targetTokens: Lengths
   /** Rows whose input (target) was longer than allowed, and cut. */
   cutInputs: number
+  /** See `cutInputs`. */
   cutTargets: number
   /** Rows that have both the input and the target of an earlier row. */
   duplicates: number
@@ -24,16 +32,24 @@ export interface SetSummary {
 
 /** Something about the data that a person should look at; the run goes on. */
 export interface DataWarning {
+  /**
+   * Stable. One row alone; one target alone; inputs or targets that were cut; an input that has another label in an earlier row; validation inputs that are in the
+   * training set too; validation targets that no training row has.
+   */
   code: 'oneRow' | 'oneLabel' | 'cutInputs' | 'cutTargets' | 'conflicts' | 'duplicates' | 'labelNotTrained'
   /** The rows concerned. */
   count: number
+  /** For a person: what was seen, and what to do. */
   message: string
 }
 
 /** What a run's data is like; survives JSON. */
 export interface DataSummary {
+  /** What is learned from. */
   train: SetSummary
+  /** What is measured on; null for none. */
   validation: SetSummary | null
+  /** Empty where nothing is odd. */
   warnings: DataWarning[]
 }
 

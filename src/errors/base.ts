@@ -2,10 +2,6 @@ import type { ErrorCode } from './codes.js'
 
 const MARKER = Symbol.for('softprompt.error')
 
-export interface ErrorOptions {
-  cause?: unknown
-}
-
 /**
  * The root of every error of this package. `code` is stable and meant for programs; `message` names the file, option or row and says what to do.
  *
@@ -18,9 +14,12 @@ export interface ErrorOptions {
  * }
  */
 export class SoftPromptError extends Error {
+  /** The class's name, which bundlers leave alone: what `isInstance` compares. */
   static readonly className: string = 'SoftPromptError'
+  /** What went wrong, for programs; {@link ERROR_CODES} has the meaning of each. */
   readonly code: ErrorCode
 
+  /** For the package itself: its calls throw what the code stands for. */
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options)
     this.code = code

@@ -80,4 +80,5 @@ export const ERROR_CODES = {
   INTERNAL: 'A failure that this package did not foresee; please report it.',
 } as const satisfies Record<string, string>
 
+/** One of the codes of {@link ERROR_CODES}. */
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -13,27 +13,50 @@ import { cacheFolder, endpointOf, isOffline, tokenOf } from './environment.js'
 import { isIndex, shardsOf, wantedFiles } from './files.js'
 import { type HubId, parseHubId, spellHubId } from './id.js'
 
+/** How `pull` fetches a model. */
 export interface PullOptions {
   /** A branch, tag or commit; the same as '@REVISION' behind the name. @defaultValue 'main' */
   revision?: string
-  /** @defaultValue HF_TOKEN, else the token that `hf auth login` keeps */
+  /** For models that ask for one. @defaultValue HF_TOKEN, else the token that `hf auth login` keeps */
   token?: string
+  /** Ends the call: it rejects with the reason. What was fetched until then is kept, and not fetched again. */
   signal?: AbortSignal
+  /** Called as bytes arrive. */
   onProgress?: (progress: PullProgress) => void
 }
 
 /** `loaded` and `total` are bytes of all files that are fetched; `total` grows when an index has told of its shards. */
 export type PullProgress =
-  | { status: 'waiting' }
-  | { status: 'progress'; file: string; loaded: number; total: number }
-  | { status: 'done'; file: string }
+  | {
+      /** Another process is fetching the same model. */
+      status: 'waiting'
+    }
+  | {
+      /** Bytes have arrived. */
+      status: 'progress'
+      /** The file that they are of. */
+      file: string
+      /** Bytes that are here. */
+      loaded: number
+      /** Bytes that are known of. */
+      total: number
+    }
+  | {
+      /** A file is complete and checked. */
+      status: 'done'
+      /** Its name. */
+      file: string
+    }
 
+/** What `pull` fetched, and where it is. */
 export interface Pulled {
   /** 'ORG/NAME', as `T5.load` takes it (with '@REVISION' where that is not main). */
   id: string
+  /** The 40 hex digits of the commit that was fetched. */
   commit: string
   /** The folder. */
   path: string
+  /** Names of the files in the folder. */
   files: string[]
 }
 
@@ -44,7 +67,7 @@ const CHECKS = { revision: text, token: text, signal, onProgress: callback as Ch
  * where there are any. Goes on where an earlier pull stopped; sizes and sha256 are checked; nothing is visible to `T5.load` before all is there. Reads
  * HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE.
  *
- * Rejects with HUB_*, FILE_WRITE or OPTION_INVALID.
+ * Rejects with `HUB_*`, FILE_WRITE or OPTION_INVALID.
  *
  * @example
  * const { id } = await pull('google/t5-small-lm-adapt')

@@ -1,6 +1,8 @@
 /** A row that was predicted: its texts, and whatever other fields its source gave it ("group", "answers", an id). */
 export interface MetricRow {
+  /** As given; for token ids, what they decode to. */
   input: string
+  /** What the answer should have been. */
   target: string
   [field: string]: unknown
 }
@@ -17,7 +19,9 @@ export type Metric = (
 
 /** A metric of one's own under a name. */
 export interface MetricDefinition {
+  /** What its number is called in `metrics`. */
   name: string
+  /** The measure itself. */
   compute: Metric
   /** Whether the greater number is the better one. @defaultValue true */
   higherIsBetter?: boolean

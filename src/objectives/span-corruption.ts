@@ -72,7 +72,7 @@ function segments(items: number, count: number, random: CounterRandom, first: nu
 }
 
 /**
- * The most tokens of a window whose corrupted input, with its sentinels and </s>, has at most `inputLength` tokens (T5's `random_spans_helper`: 568 for 512);
+ * The most tokens of a window whose corrupted input, with its sentinels and `</s>`, has at most `inputLength` tokens (T5's `random_spans_helper`: 568 for 512);
  * and how many its target then has (114).
  */
 export function spansWindow(inputLength: number, spans: Spans): { window: number; targetLength: number } {

@@ -5,6 +5,7 @@ import { checkOptions, integer, invalidOption, isObject, listOf, number, oneOf }
 import { T5_FINETUNING, T5_PRETRAINING } from './model-optimizer.js'
 import { type ResolvedTraining, resolveTraining, TRAINING_CHECKS, type TrainingOptions, wrong } from './training.js'
 
+/** What `T5.adapt` learns from, and how. */
 export interface AdaptOptions extends TrainingOptions {
   /** What to learn from: a file or folder (.txt, .jsonl, .json, .csv, .tsv, .parquet; '-'), documents in an array or (async) iterable, or { path, column, documents }. */
   text: TextSource
@@ -14,11 +15,16 @@ export interface AdaptOptions extends TrainingOptions {
   heldOut?: number
   /** One objective, or the share of each: { 'prefix-lm': 0.5, 'span-corruption': 0.5 }. @defaultValue 'prefix-lm' */
   objective?: ObjectiveName | Partial<Record<ObjectiveName, number>>
-  /** Tokens of the longest input, its </s> included. @defaultValue 512 */
+  /** Tokens of the longest input, its `</s>` included. @defaultValue 512 */
   windowLength?: number
-  /** @defaultValue { noiseDensity: 0.15, meanSpanLength: 3 } */
-  spans?: { noiseDensity?: number; meanSpanLength?: number }
-  /** Ids of the sentinels, for a model whose tokenizer does not name them <extra_id_0>, <extra_id_1> ... */
+  /** What span corruption takes out. @defaultValue { noiseDensity: 0.15, meanSpanLength: 3 } */
+  spans?: {
+    /** The share of the tokens that is taken out. */
+    noiseDensity?: number
+    /** Tokens of a span, on average. */
+    meanSpanLength?: number
+  }
+  /** Ids of the sentinels, for a model whose tokenizer does not name them `<extra_id_0>`, `<extra_id_1>` ... */
   sentinels?: readonly number[]
   /** Windows among which the next is drawn, of text that is not held in memory. @defaultValue 4096 */
   shuffleBuffer?: number
@@ -29,6 +35,7 @@ export interface AdaptOptions extends TrainingOptions {
   preset?: AdaptPreset
 }
 
+/** For a model that knows its language already, or for one that knows nothing yet. */
 export type AdaptPreset = 'adaptation' | 'pretraining'
 
 export interface ResolvedAdapt extends ResolvedTraining {

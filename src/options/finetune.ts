@@ -6,6 +6,7 @@ import { T5_FINETUNING } from './model-optimizer.js'
 import { type ResolvedTraining, resolveTraining, TRAINING_CHECKS, type TrainingOptions, wrong } from './training.js'
 import { bestOf } from './tune.js'
 
+/** What `T5.finetune` learns from, and how. */
 export interface FinetuneOptions extends TrainingOptions {
   /** A file (.jsonl, .json, .csv, .tsv, .parquet, '-'), or examples, or an (async) iterable of them, or { path, input: 'q: {q}', target: '{a}' }. */
   train: ExampleSource
@@ -13,9 +14,9 @@ export interface FinetuneOptions extends TrainingOptions {
   validation?: ExampleSource
   /** Draw this share of the training rows for validation, by the seed; instead of `validation`. */
   validationSplit?: number
-  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  /** Longer inputs are cut, and keep their `</s>`. @defaultValue 512 */
   maxInputLength?: number
-  /** @defaultValue 128 */
+  /** Longer targets are cut, and keep their `</s>`. @defaultValue 128 */
   maxTargetLength?: number
   /**
    * Several tasks in one model: each row names its `task`, whose name goes in front of its input ('reviews: a warm film'), as T5 has it. Metrics are then each
@@ -23,7 +24,7 @@ export interface FinetuneOptions extends TrainingOptions {
    */
   tasks?: readonly string[]
   /**
-   * Targets begin with the sentinel <extra_id_0>, as all targets did that a model trained by span corruption alone has seen (Lester et al. 2021, section 3.2). It is
+   * Targets begin with the sentinel `<extra_id_0>`, as all targets did that a model trained by span corruption alone has seen (Lester et al. 2021, section 3.2). It is
    * in the outputs' tokens, and not in their text. @defaultValue false
    */
   sentinel?: boolean

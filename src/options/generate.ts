@@ -19,9 +19,9 @@ import {
 export interface GenerateOptions {
   /** The soft prompt in front of the input; null for none. */
   prompt?: AnyPrompt | null
-  /** The longest output, in tokens, </s> included. @defaultValue 128 */
+  /** The longest output, in tokens, `</s>` included. @defaultValue 128 */
   maxNewTokens?: number
-  /** </s> cannot come out before so many tokens. At most `maxNewTokens`. @defaultValue 0 */
+  /** `</s>` cannot come out before so many tokens. At most `maxNewTokens`. @defaultValue 0 */
   minNewTokens?: number
 
   /** How many outputs beam search pursues side by side; 1 is greedy decoding. Not together with `doSample`. @defaultValue 1 */
@@ -58,8 +58,9 @@ export interface GenerateOptions {
   badWords?: readonly (string | Ids)[]
   /** Texts that end the output and are kept out of it; `finishReason` is then 'stop'. */
   stop?: string[]
-  /** Only these texts (or token ids) can come out, each with its </s>. Not together with `stop`. */
+  /** Only these texts (or token ids) can come out, each with its `</s>`. Not together with `stop`. */
   labels?: readonly (string | Ids)[]
+  /** Ends the call, or this row of it: it rejects with the reason. */
   signal?: AbortSignal
 }
 

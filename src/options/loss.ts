@@ -7,7 +7,7 @@ export interface LossOptions {
   reduction?: 'sum' | 'mean'
   /** Adds zLoss * logsumexp(logits)^2 a target token (the paper's is 1e-4). @defaultValue 0 */
   zLoss?: number
-  /** @defaultValue 0 */
+  /** The share of a target token's probability that goes to all tokens alike, in [0, 1). @defaultValue 0 */
   labelSmoothing?: number
 }
 

@@ -7,18 +7,19 @@ export type ModelSchedule = Schedule | 't5'
 
 /** Adafactor as T5 was trained with it. */
 export interface ModelAdafactorOptions extends Omit<AdafactorOptions, 'schedule' | 'learningRate'> {
-  /** @defaultValue 0.001 */
+  /** How far a step goes (times what the rule makes of the gradient). @defaultValue 0.001 */
   learningRate?: number
-  /** @defaultValue 'constant' */
+  /** How the rate falls after the warm-up. @defaultValue 'constant' */
   schedule?: ModelSchedule
   /** The rate of each tensor is times the root mean square of its numbers (at least 0.001). @defaultValue true */
   parameterScaling?: boolean
 }
 
+/** AdamW over all parameters of a model. */
 export interface ModelAdamWOptions extends Omit<AdamWOptions, 'schedule' | 'learningRate'> {
-  /** @defaultValue 0.001 */
+  /** How far a step goes (times what the rule makes of the gradient). @defaultValue 0.001 */
   learningRate?: number
-  /** @defaultValue 'constant' */
+  /** How the rate falls after the warm-up. @defaultValue 'constant' */
   schedule?: ModelSchedule
 }
 

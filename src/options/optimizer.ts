@@ -1,10 +1,11 @@
 import type { NativeOptimizer } from '../native.js'
 import { checkOptions, integer, invalidOption, isObject, number, oneOf } from './check.js'
 
+/** How the rate falls after the warm-up: not at all; linearly, or by half a cosine, to 0 at the last step; or as 1 / sqrt(step). */
 export type Schedule = 'constant' | 'linear' | 'cosine' | 'inverseSqrt'
 
 interface AnyOptimizer {
-  /** @defaultValue 0.3 */
+  /** How far a step goes (times what the rule makes of the gradient). @defaultValue 0.3 */
   learningRate?: number
   /** How the rate falls after the warm-up. @defaultValue 'constant' */
   schedule?: Schedule
@@ -21,6 +22,7 @@ interface AnyOptimizer {
 
 /** Adafactor as T5X has it: no first moment, no parameter scaling. Lester et al. 2021 tune with it. */
 export interface AdafactorOptions extends AnyOptimizer {
+  /** Which rule it is. */
   name: 'adafactor'
   /** P *= 1 - weightDecay a step, not times the rate (the paper's is 1e-5). @defaultValue 0 */
   weightDecay?: number
@@ -32,20 +34,21 @@ export interface AdafactorOptions extends AnyOptimizer {
   initialStep?: number
   /** The second moment is factored where both dimensions are at least so large. @defaultValue 128 */
   minDimSizeToFactor?: number
-  /** @defaultValue 1e-30 */
+  /** What the second moment is raised by. @defaultValue 1e-30 */
   epsilon?: number
 }
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019). */
 export interface AdamWOptions extends AnyOptimizer {
+  /** Which rule it is. */
   name: 'adamw'
   /** P *= 1 - rate * weightDecay a step. @defaultValue 0 */
   weightDecay?: number
-  /** @defaultValue 0.9 */
+  /** How much of the first moment stays from step to step. @defaultValue 0.9 */
   beta1?: number
-  /** @defaultValue 0.999 */
+  /** Likewise of the second moment. @defaultValue 0.999 */
   beta2?: number
-  /** @defaultValue 1e-8 */
+  /** What is added to the second moment's root. @defaultValue 1e-8 */
   epsilon?: number
 }
 
@@ -54,6 +57,7 @@ export interface AdamWOptions extends AnyOptimizer {
  * the same pace. An update's root mean square is the rate, whatever the gradient's size.
  */
 export interface MuonOptions extends AnyOptimizer {
+  /** Which rule it is. */
   name: 'muon'
   /** P *= 1 - rate * weightDecay a step. @defaultValue 0 */
   weightDecay?: number
@@ -61,6 +65,7 @@ export interface MuonOptions extends AnyOptimizer {
   momentum?: number
 }
 
+/** An update rule for a prompt. */
 export type OptimizerOptions = AdafactorOptions | AdamWOptions | MuonOptions
 
 /** Each update rule with nothing added to it; what an explicit optimizer leaves out takes these values, whatever the preset says. */

@@ -9,16 +9,32 @@ import { checkOptions, integer, invalidOption, isObject, number, seed, strings, 
 export type Init =
   | 'vocabulary'
   | 'uniform'
-  | { uniform: readonly [low: number, high: number] }
-  | { labels: string[] }
-  | { text: string }
-  | { prompt: SoftPrompt }
-  | { mean: readonly SoftPrompt[] }
+  | {
+      /** Drawn from [low, high). */
+      uniform: readonly [low: number, high: number]
+    }
+  | {
+      /** One row a label, the mean of its pieces; the rest from the vocabulary. */
+      labels: string[]
+    }
+  | {
+      /** One row a token of it; the rest from the vocabulary. */
+      text: string
+    }
+  | {
+      /** Its rows. */
+      prompt: SoftPrompt
+    }
+  | {
+      /** Their mean, row by row. */
+      mean: readonly SoftPrompt[]
+    }
 
+/** How a new prompt begins. */
 export interface NewPrompt {
   /** Rows of the prompt. @defaultValue 100 (with `init: { prompt }` or `{ mean }`: as many as they have) */
   length?: number
-  /** @defaultValue 'vocabulary' */
+  /** Where its numbers start. @defaultValue 'vocabulary' */
   init?: Init
 }
 
@@ -26,6 +42,7 @@ export interface NewPrompt {
 export interface RunOptions extends NewPrompt {
   /** Of its first prompt and its dropout; the batches are drawn by the call's own seed. */
   seed?: number
+  /** The update rule's rate for this run. */
   learningRate?: number
 }
 
@@ -40,6 +57,7 @@ export interface TaskPrompts {
 export interface ResolvedPrompt {
   /** The prompt to start from; undefined for a new one. */
   prompt: SoftPrompt | undefined
+  /** Rows of the prompt. */
   length: number
   init: Init
 }

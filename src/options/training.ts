@@ -1,26 +1,27 @@
 import { OptionError } from '../errors.js'
 import type { NativeLoss } from '../native.js'
 import { boolean, type Checked, integer, number, oneOf, seed, signal } from './check.js'
+import { type CheckpointOptions, checkpointChoice } from './checkpoint.js'
 import { checkLoss, type LossOptions } from './loss.js'
 import { checkModelOptimizer, type ModelOptimizer, type ModelOptimizerOptions } from './model-optimizer.js'
-import { checkpointChoice } from './tune.js'
 
 /** What training all parameters takes, whatever it learns from. The model that the call is on stays as it is: a copy of it learns. */
 export interface TrainingOptions {
-  /** @defaultValue 1000 */
+  /** Update steps in all. @defaultValue 1000 */
   steps?: number
   /** Examples a step. @defaultValue 32 */
   batchSize?: number
   /** Rows in one pass through the model: a batch goes through in parts, whose gradients are added up. @defaultValue all at once */
   microBatchSize?: number
-  /** @defaultValue true */
+  /** A new order of the examples for each pass over them, by the seed. @defaultValue true */
   shuffle?: boolean
   /** Replaces the update rule whole. */
   optimizer?: ModelOptimizerOptions
   /** The default rule at another rate. Not beside `optimizer`, which has a rate of its own. */
   learningRate?: number
-  /** @defaultValue { reduction: 'mean', zLoss: 1e-4 } */
+  /** Replaces the loss whole. @defaultValue { reduction: 'mean', zLoss: 1e-4 } */
   loss?: LossOptions
+  /** In the copy while it trains. @defaultValue 0 for `adapt`, 0.1 for `finetune` */
   dropout?: number
   /** What the copy computes in; its weights are kept and updated in float32. @defaultValue as the model */
   dtype?: 'float32' | 'bfloat16'
@@ -33,11 +34,12 @@ export interface TrainingOptions {
   /** When a loss or gradient is not finite: reject with TUNE_DIVERGED ('fail'), or end with the best weights so far ('stop'). @defaultValue 'fail' */
   onDivergence?: 'fail' | 'stop'
   /** A file to which the whole state is written every `every` steps (at least: at the end), and from which `resume` goes on. */
-  checkpoint?: { path: string; every?: number }
+  checkpoint?: CheckpointOptions
   /** Go on from the checkpoint, where its file exists; the result is then that of a run that was never interrupted. @defaultValue false */
   resume?: boolean
   /** Same seed, machine and number of threads: same weights, bit for bit. @defaultValue 0 */
   seed?: number
+  /** Ends the run: its `result` rejects with the reason, whose `partial` has what was learned until then. */
   signal?: AbortSignal
 }
 

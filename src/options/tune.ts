@@ -5,7 +5,8 @@ import { higherIsBetter, type MetricChoice, nameOf } from '../metrics/index.js'
 import type { NativeLoss, NativeOptimizer } from '../native.js'
 import type { SoftPrompt } from '../prompt.js'
 import { type PresetName, preset } from '../tune/presets.js'
-import { boolean, checkOptions, integer, invalidOption, number, oneOf, seed, show, signal, text } from './check.js'
+import { boolean, checkOptions, integer, invalidOption, number, oneOf, seed, signal, text } from './check.js'
+import { keepingCheckpoint, type ResolvedCheckpoint, type TuneCheckpointOptions } from './checkpoint.js'
 import { checkLoss, type LossOptions } from './loss.js'
 import { metricList } from './metrics.js'
 import { checkOptimizer, type OptimizerOptions } from './optimizer.js'
@@ -24,6 +25,7 @@ import {
 
 export type { Init, NewPrompt, ResolvedRun, RunOptions, TaskPrompts } from './prompt.js'
 
+/** What `T5.tune` learns from, and how. */
 export interface TuneOptions {
   /** A file (.jsonl, .json, .csv, .tsv, .parquet, '-'), or examples, or an (async) iterable of them, or { path, input: 'q: {q}', target: '{a}' }. */
   train: ExampleSource
@@ -38,25 +40,25 @@ export interface TuneOptions {
    * differ. The result is the best of them, and `result.runs` has all.
    */
   runs?: readonly RunOptions[]
-  /** @defaultValue 1000 */
+  /** Update steps in all. @defaultValue 1000 */
   steps?: number
-  /** @defaultValue 32 */
+  /** Examples a step. @defaultValue 32 */
   batchSize?: number
   /**
    * Rows (of all runs) in one pass through the model: a batch goes through in parts, whose gradients are added up, so that a large one fits the memory.
    * @defaultValue all at once; less where a GPU's memory does not hold them
    */
   microBatchSize?: number
-  /** Longer inputs are cut, and keep their </s>. @defaultValue 512 */
+  /** Longer inputs are cut, and keep their `</s>`. @defaultValue 512 */
   maxInputLength?: number
-  /** @defaultValue 128 */
+  /** Longer targets are cut, and keep their `</s>`. @defaultValue 128 */
   maxTargetLength?: number
   /**
    * Targets begin with the sentinel <extra_id_0>, for a model trained by span corruption alone (Lester et al. 2021, section 3.2). It is in the outputs' tokens, and
    * not in their text. @defaultValue false
    */
   sentinel?: boolean
-  /** @defaultValue true */
+  /** A new order of the examples for each pass over them, by the seed. @defaultValue true */
   shuffle?: boolean
   /** Settings for what `optimizer`, `loss` and `dropout` leave open. @defaultValue 'fast' */
   preset?: PresetName
@@ -66,7 +68,7 @@ export interface TuneOptions {
   loss?: LossOptions
   /** The preset's rule at another rate. Not beside `optimizer`, which has a rate of its own. */
   learningRate?: number
-  /** In the frozen model while it trains. */
+  /** In the frozen model while it trains. @defaultValue the preset's: 0 for 'fast', 0.1 for 'paper' */
   dropout?: number
   /** Steps between evaluations on `validation`. @defaultValue a tenth of the steps, at most 1000 */
   evaluateEvery?: number
@@ -92,24 +94,19 @@ export interface TuneOptions {
    * prompts of each run (without validation data, those of the N latest checkpoints) stand beside it as files of their own, `path-STEP.safetensors`, and `every`
    * is `evaluateEvery` where it is left out; `report.kept` names them.
    */
-  checkpoint?: { path: string; every?: number; keep?: number }
+  checkpoint?: TuneCheckpointOptions
   /** Go on from the checkpoint, where its file exists; the result is then that of a run that was never interrupted. @defaultValue false */
   resume?: boolean
   /** Same seed, machine and number of threads: same prompt, bit for bit. @defaultValue 0 */
   seed?: number
   /** Kept in the prompt's metadata. @defaultValue named after the training file */
   task?: string
+  /** Ends the run: its `result` rejects with the reason, whose `partial` has what was learned until then. */
   signal?: AbortSignal
 }
 
+/** What happens when the loss is not finite or keeps rising; see {@link TuneOptions.onDivergence}. */
 export type OnDivergence = 'fail' | 'stop' | 'lowerRate'
-
-export interface ResolvedCheckpoint {
-  path: string
-  every: number
-  /** Prompts of each run that are kept as files; undefined: none. */
-  keep?: number
-}
 
 export interface ResolvedTune extends ResolvedPrompt {
   train: ExampleSource
@@ -120,17 +117,26 @@ export interface ResolvedTune extends ResolvedPrompt {
   several: boolean
   /** What all tasks share. */
   shared: ResolvedRun | undefined
+  /** Update steps in all. */
   steps: number
+  /** Examples a step. */
   batchSize: number
   /** 0: automatic. */
   microBatchSize: number
+  /** Tokens of the longest input, its `</s>` included. */
   maxInputLength: number
+  /** Tokens of the longest target, its `</s>` included. */
   maxTargetLength: number
+  /** Whether targets begin with `<extra_id_0>`. */
   sentinel: boolean
+  /** Whether each pass over the examples has an order of its own. */
   shuffle: boolean
+  /** Whose settings stand where no option was given. */
   preset: PresetName
   optimizer: NativeOptimizer
+  /** As it is trained. */
   loss: NativeLoss
+  /** In the frozen model while it trains. */
   dropout: number
   evaluateEvery: number
   metrics: readonly MetricChoice[]
@@ -142,6 +148,7 @@ export interface ResolvedTune extends ResolvedPrompt {
   onDivergence: OnDivergence | undefined
   checkpoint: ResolvedCheckpoint | undefined
   resume: boolean
+  /** Of the prompt's start, the batches and the dropout. */
   seed: number
   task: string | undefined
   signal: AbortSignal | undefined
@@ -258,29 +265,6 @@ export function bestOf(metrics: readonly MetricChoice[], wanted: string | undefi
     metrics.some((metric) => typeof metric !== 'string' || /^(cb|multirc|record)\b/.test(metric))
   if (!known) throw invalidOption('bestMetric', wanted, `one of the metrics: ${names.join(', ')}`)
   return wanted ?? (names[0] as string)
-}
-
-interface CheckpointChoice {
-  path: string
-  every?: number
-  keep?: number
-}
-
-const PLACE = { path: text, every: integer(1) }
-
-export function checkpointChoice(value: unknown, name: string): Omit<CheckpointChoice, 'keep'> {
-  return checkpointOf(value, name, PLACE)
-}
-
-function keepingCheckpoint(value: unknown, name: string): CheckpointChoice {
-  return checkpointOf(value, name, { ...PLACE, keep: integer(1) })
-}
-
-function checkpointOf(value: unknown, name: string, checks: typeof PLACE & { keep?: ReturnType<typeof integer> }): CheckpointChoice {
-  const { path, every, keep } = checkOptions('tune', value, checks, `${name}.`) as Partial<CheckpointChoice>
-  if (path === undefined)
-    throw invalidOption(`${name}.path`, path, `the path of a file, as in { path: 'run.ckpt', every: 100 } (got ${show(value)})`)
-  return { path, ...(every !== undefined && { every }), ...(keep !== undefined && { keep }) }
 }
 
 function isStdin(source: ExampleSource | undefined): boolean {

@@ -12,6 +12,7 @@ import { page } from './page.js'
 /** What `adapt` and `finetune` resolve to. */
 export type ModelResult = AdaptResult | FinetuneResult
 
+/** What `writeReport` adds. */
 export interface ReportOptions {
   /** Of the prompt, by `explain`: what its rows resemble is then part of the report. */
   explanation?: Explanation

@@ -82,7 +82,7 @@ const CHECKS = {
   ...{ batchSize: count, preset: oneOf('fast', 'paper'), validationRows: count, testRows: count, metric: text },
 }
 
-/** Reads a plan, a JSON file. `data`: where the paths of tasks and text start instead of at the plan's folder. Rejects with FILE_* or OPTION_INVALID. */
+/** Reads a plan, a JSON file. `data`: where the paths of tasks and text start instead of at the plan's folder. Rejects with `FILE_*` or OPTION_INVALID. */
 export async function readPlan(path: string, data?: string): Promise<Plan> {
   let content: string
   try {

@@ -6,6 +6,7 @@ import { DataError, OptionError } from '../errors.js'
 import { checkOptions, isObject, oneOf, show, strings, text } from '../options/check.js'
 import type { Ids } from '../tokenizer/index.js'
 
+/** What a file of text holds: plain text, or rows with the text in a field. */
 export type TextFormat = 'txt' | 'jsonl' | 'json' | 'csv' | 'tsv' | 'parquet'
 
 /** What a document of a .txt file is: each line, what stands between blank lines, or the whole file. */

@@ -17,9 +17,15 @@ export interface TextSummary {
   windowLength: number
   /** Tokens of text that an example is made of. */
   windowTokens: number
+  /** What is learned from. */
   train: TextPart
+  /** What is measured on; null for none. */
   validation: TextPart | null
-  warnings: (Omit<DataWarning, 'code'> & { code: 'unknownTokens' })[]
+  /** Empty where nothing is odd. */
+  warnings: (Omit<DataWarning, 'code'> & {
+    /** Stable. Characters that the tokenizer does not know. */
+    code: 'unknownTokens'
+  })[]
 }
 
 /** More unknown tokens than this are worth a word. */

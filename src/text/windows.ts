@@ -16,8 +16,9 @@ export interface PackOptions {
 
 /** What was read until now. */
 export interface TextCounts {
+  /** Documents read to their end. */
   documents: number
-  /** A </s> after each document included. */
+  /** A `</s>` after each document included. */
   tokens: number
   /** Tokens that stand for characters which the tokenizer does not know. */
   unknownTokens: number
@@ -26,7 +27,7 @@ export interface TextCounts {
 /** So many tokens without a known one are enough to call a text unknown. */
 const ENOUGH_UNKNOWN = 4096
 
-/** Turns documents into one sequence of tokens, with a </s> after each, and cuts that into windows of one length; a rest that fills none is left out. */
+/** Turns documents into one sequence of tokens, with a `</s>` after each, and cuts that into windows of one length; a rest that fills none is left out. */
 export class Packer {
   readonly counts: TextCounts = { documents: 0, tokens: 0, unknownTokens: 0 }
   readonly #unknown: number | undefined

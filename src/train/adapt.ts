@@ -114,7 +114,7 @@ function mixtureOf({ tokenizer, config, name }: Frozen, options: ResolvedAdapt):
   return { shares, spans, sentinels, eosTokenId: config.eosTokenId, seed }
 }
 
-/** The ids of <extra_id_0>, <extra_id_1> ..., as far as there are any. */
+/** The ids of `<extra_id_0>`, `<extra_id_1>` ..., as far as there are any. */
 function named(count: number, idOf: (piece: string) => number | undefined): number[] {
   const ids: number[] = []
   for (let i = 0; i < count; i++) {

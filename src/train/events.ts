@@ -3,9 +3,11 @@ import type { TrainStopReason } from './state.js'
 
 /** A run begins: its data is read, its copy of the model made. */
 export interface TrainStartEvent<Data> {
+  /** Tells the events apart. */
   type: 'start'
   /** All are learned. */
   parameters: number
+  /** Steps in all. */
   steps: number
   /** Steps that a checkpoint had done already; 0 for a new run. */
   resumedFrom: number
@@ -21,9 +23,13 @@ export interface TrainStepEvent extends Omit<StepEvent, 'run'> {
 
 /** All is over, and `result` settles. */
 export interface TrainEndEvent {
+  /** Tells the events apart. */
   type: 'end'
+  /** Steps done. */
   step: number
+  /** The step whose weights are the result. */
   bestStep: number
+  /** Why it is over. */
   reason: TrainStopReason
 }
 

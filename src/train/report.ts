@@ -1,7 +1,7 @@
 import type { Frozen } from '../frozen.js'
 import type { ResolvedTraining } from '../options/training.js'
 import type { TuneOutcome } from '../tune/outcome.js'
-import { ruleSettings } from '../tune/report.js'
+import { type EvaluationPoint, type LossPoint, type PacePoint, ruleSettings, type Versions } from '../tune/report.js'
 import type { Divergence } from '../tune/state.js'
 import { VERSION } from '../version.js'
 import type { Course } from './course.js'
@@ -15,19 +15,20 @@ export interface TrainReport<Data> {
   bestStep: number
   /** Why it ended; null for one that was cut off. */
   stopped: TrainStopReason | null
+  /** Moments at which a loss or gradient was not finite, and what to try. */
   divergences: Divergence[]
   /** The metric that picked it; null without validation data. */
   bestMetric: string | null
   /** Of the result on the validation data; empty without. */
   metrics: Record<string, number>
   /** Every evaluation. */
-  history: { step: number; metrics: Record<string, number> }[]
+  history: EvaluationPoint[]
   /** What the result got right and wrong on the validation data; null where no outputs were compared. */
   outcome: TuneOutcome | null
   /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step; beside it the rate, and the gradient's L2 norm. */
-  losses: { step: number; loss: number; learningRate: number; gradientNorm: number }[]
+  losses: LossPoint[]
   /** Likewise the speed of the training, and the bytes of memory that the process held. */
-  pace: { step: number; examplesPerSecond: number; tokensPerSecond: number; rss: number }[]
+  pace: TrainPacePoint[]
   /** The most bytes of memory that the process has held in its life, by the system's account. */
   peakRss: number
   /** Spent on training and evaluating, an earlier part of a resumed run included. */
@@ -36,16 +37,31 @@ export interface TrainReport<Data> {
   examplesPerSecond: number
   /** Tokens of inputs and targets together, and how many of them a second of the training alone. */
   tokens: number
+  /** See `tokens`. */
   tokensPerSecond: number
   /** Numbers that were learned. */
   parameters: number
   /** What the run was told to do, with defaults resolved. */
   options: Record<string, unknown>
+  /** Of the batches, the objectives and the dropout. */
   seed: number
+  /** What the data was like. */
   data: Data
   /** The model that it started from. */
-  base: { name: string; fingerprint: string }
-  versions: { softprompt: string; libtorch: string; node: string }
+  base: {
+    /** The last part of its path. */
+    name: string
+    /** Of its weights' values. */
+    fingerprint: string
+  }
+  /** What it was made with. */
+  versions: Versions
+}
+
+/** A point of the curves of speed and memory: means over neighbouring steps. */
+export interface TrainPacePoint extends PacePoint {
+  /** Of inputs and targets, of the training alone. */
+  tokensPerSecond: number
 }
 
 /** The part of a run's options that is plain data. */

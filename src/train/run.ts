@@ -18,6 +18,7 @@ export class TrainingRun<Event, Result> implements AsyncIterable<Event> {
   #readers = 0
   #failure: { error: unknown } | undefined
 
+  /** @internal */
   constructor(work: RunWork<Event, Result>) {
     this.#result = new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
@@ -46,6 +47,7 @@ export class TrainingRun<Event, Result> implements AsyncIterable<Event> {
     this.#stop.abort(reason)
   }
 
+  /** The events, from the oldest that is kept on. Any number of loops may read them, each at a pace of its own. */
   [Symbol.asyncIterator](): AsyncIterator<Event, void, undefined> {
     return this.#log.read({
       opened: () => {

@@ -3,6 +3,7 @@ import type { StopReason } from './state.js'
 
 /** A run begins: its data is read, its prompt initialised. */
 export interface StartEvent {
+  /** Tells the events apart. */
   type: 'start'
   /** Training examples. */
   examples: number
@@ -12,11 +13,13 @@ export interface StartEvent {
   runs?: number
   /** Of the longest prompt. */
   promptRows: number
+  /** Numbers of a row. */
   dModel: number
   /** What is learned: promptRows x dModel numbers, of all runs. */
   parameters: number
   /** What stays frozen. */
   modelParameters: number
+  /** Steps in all. */
   steps: number
   /** Steps that a checkpoint had done already; 0 for a new run. */
   resumedFrom: number
@@ -26,13 +29,17 @@ export interface StartEvent {
 
 /** One step is done. */
 export interface StepEvent {
+  /** Tells the events apart. */
   type: 'step'
+  /** The run's index in `runs`, where the call has several. */
   run?: number
   /** Steps done, from 1. */
   step: number
+  /** Steps in all. */
   steps: number
   /** Cross entropy in nats, the mean over the batch's target tokens whatever the loss's reduction, without z-loss. */
   loss: number
+  /** What the step was taken at. */
   learningRate: number
   /** L2 norm of the prompt's gradient, of the loss as it is trained. */
   gradientNorm: number
@@ -44,9 +51,13 @@ export interface StepEvent {
 
 /** The prompt was measured on the validation data. */
 export interface EvaluationEvent {
+  /** Tells the events apart. */
   type: 'evaluation'
+  /** The run's index in `runs`, where the call has several. */
   run?: number
+  /** Steps done. */
   step: number
+  /** Each metric by its name. */
   metrics: Record<string, number>
   /** Whether it is the best prompt so far, by the run's bestMetric. */
   best: boolean
@@ -54,8 +65,11 @@ export interface EvaluationEvent {
 
 /** The run's state was written to `path`. */
 export interface CheckpointEvent {
+  /** Tells the events apart. */
   type: 'checkpoint'
+  /** Steps done. */
   step: number
+  /** The file. */
   path: string
   /** With `keep`: the files of the prompts that are kept, each run's best first. */
   kept?: string[]
@@ -63,8 +77,11 @@ export interface CheckpointEvent {
 
 /** A loss or a prompt was not finite, or the loss kept rising; see `onDivergence`. */
 export interface DivergenceEvent {
+  /** Tells the events apart. */
   type: 'divergence'
+  /** The run's index in `runs`, where the call has several. */
   run?: number
+  /** Steps done. */
   step: number
   /** What was seen, and what to try. */
   what: string
@@ -74,19 +91,29 @@ export interface DivergenceEvent {
 
 /** One of several runs is over and leaves the batches; the others go on. */
 export interface RunEndEvent {
+  /** Tells the events apart. */
   type: 'runEnd'
+  /** Its index in `runs`. */
   run: number
+  /** Steps done. */
   step: number
+  /** The step whose prompt is its result. */
   bestStep: number
+  /** Why it is over. */
   reason: StopReason
 }
 
 /** All is over, and `result` settles. Of several runs, it is about the best. */
 export interface EndEvent {
+  /** Tells the events apart. */
   type: 'end'
+  /** The best run's index in `runs`, where the call has several. */
   run?: number
+  /** Steps done. */
   step: number
+  /** The step whose prompt is the result. */
   bestStep: number
+  /** Why it is over. */
   reason: StopReason
 }
 

@@ -12,18 +12,23 @@ export interface TuneOutcome {
   errors: WrongRow[]
 }
 
+/** Which labels were taken for which. */
 export interface Confusion {
+  /** Those of the rows and columns. */
   labels: string[]
   /** `counts[i][j]`: rows with the target `labels[i]` whose output is `labels[j]`. The last column, one more than there are labels, counts outputs that are none. */
   counts: number[][]
 }
 
+/** A row whose output is not its target. */
 export interface WrongRow {
   /** Names the row: "dev.jsonl, line 3". */
   where: string
   /** Texts of more than 300 characters are cut. */
   input: string
+  /** What it should have been. */
   target: string
+  /** What it was. */
   prediction: string
 }
 

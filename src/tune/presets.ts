@@ -9,6 +9,7 @@ export interface Preset {
   dropout: number
 }
 
+/** Settings that learn in hundreds of steps, or those of Lester et al. 2021 (docs/presets.md). */
 export type PresetName = 'fast' | 'paper'
 
 /**

@@ -1,6 +1,7 @@
 import type { DataSummary } from '../dataset.js'
 import { nameOf } from '../metrics/index.js'
 import type { NativeOptimizer } from '../native.js'
+import type { LossOptions } from '../options/loss.js'
 import type { Init, ResolvedRun, ResolvedTune } from '../options/tune.js'
 import { keptPath } from './kept-path.js'
 import type { TuneOutcome } from './outcome.js'
@@ -23,15 +24,15 @@ export interface TuneReport {
   /** Of the result on the validation data; empty without. */
   metrics: Record<string, number>
   /** Every evaluation. */
-  history: { step: number; metrics: Record<string, number> }[]
+  history: EvaluationPoint[]
   /** With the checkpoint's `keep`: the prompts that are kept as files, the best first (without validation data the latest). */
-  kept?: { step: number; metrics: Record<string, number>; path: string }[]
+  kept?: KeptPrompt[]
   /** What the result got right and wrong on the validation data; null without. */
   outcome: TuneOutcome | null
   /** The training loss over the run, in at most 500 means of neighbouring steps, each at its last step; beside it the rate, and the gradient's L2 norm. */
-  losses: { step: number; loss: number; learningRate: number; gradientNorm: number }[]
+  losses: LossPoint[]
   /** Likewise the speed of the training, and the bytes of memory that the process held. */
-  pace: { step: number; examplesPerSecond: number; rss: number }[]
+  pace: PacePoint[]
   /** The most bytes of memory that the process has held in its life, by the system's account. */
   peakRss: number
   /** Spent on training and evaluating, an earlier part of a resumed run included. */
@@ -40,37 +41,122 @@ export interface TuneReport {
   examplesPerSecond: number
   /** What the run was told to do, with presets and defaults resolved. */
   options: TuneSettings
+  /** The run's own. */
   seed: number
+  /** What the data was like. */
   data: DataSummary
-  versions: { softprompt: string; libtorch: string; node: string }
+  /** What it was made with. */
+  versions: Versions
 }
 
-type PlainInit =
+/** An evaluation of a run. */
+export interface EvaluationPoint {
+  /** Steps done. */
+  step: number
+  /** Each metric by its name. */
+  metrics: Record<string, number>
+}
+
+/** A prompt that was kept as a file. */
+export interface KeptPrompt extends EvaluationPoint {
+  /** The file. */
+  path: string
+}
+
+/** A point of the training loss's curve: means over neighbouring steps. */
+export interface LossPoint {
+  /** The last of the steps. */
+  step: number
+  /** Cross entropy in nats, the mean over target tokens. */
+  loss: number
+  /** What the steps were taken at. */
+  learningRate: number
+  /** L2 norm of the gradient. */
+  gradientNorm: number
+}
+
+/** A point of the curves of speed and memory: means over neighbouring steps. */
+export interface PacePoint {
+  /** The last of the steps. */
+  step: number
+  /** Of the training alone. */
+  examplesPerSecond: number
+  /** Bytes of memory that the process held. */
+  rss: number
+}
+
+/** What a run was made with. */
+export interface Versions {
+  /** This package's. */
+  softprompt: string
+  /** LibTorch's. */
+  libtorch: string
+  /** Node's. */
+  node: string
+}
+
+/** How a prompt began, as plain data: another prompt by its name. */
+export type PlainInit =
   | string
-  | { uniform: readonly [number, number] }
-  | { labels: string[] }
-  | { text: string }
-  | { prompt: string }
-  | { mean: string }
+  | {
+      /** Drawn from [low, high). */
+      uniform: readonly [low: number, high: number]
+    }
+  | {
+      /** Of the task. */
+      labels: string[]
+    }
+  | {
+      /** Whose tokens it began as. */
+      text: string
+    }
+  | {
+      /** 'given': its numbers are not kept here. */
+      prompt: string
+    }
+  | {
+      /** How many: '3 given'. */
+      mean: string
+    }
 
 /** The part of a run's options that is plain data. */
 export interface TuneSettings
   extends Pick<
     ResolvedTune,
-    'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'loss' | 'seed' | 'maxInputLength' | 'maxTargetLength'
+    'preset' | 'steps' | 'batchSize' | 'length' | 'shuffle' | 'dropout' | 'seed' | 'maxInputLength' | 'maxTargetLength'
   > {
-  init: PlainInit | { shared: PlainInit; own: PlainInit }
+  /** Where the prompt began; of tasks that share rows, both parts. */
+  init:
+    | PlainInit
+    | {
+        /** Of the rows in front of all tasks' own. */
+        shared: PlainInit
+        /** Of the task's own. */
+        own: PlainInit
+      }
+  /** As it was trained. */
+  loss: Required<LossOptions>
+  /** The update rule, with what matters to it. */
   optimizer: Record<string, string | number>
+  /** Steps between evaluations. */
   evaluateEvery: number
+  /** Names of the metrics. */
   metrics: string[]
+  /** The one that picked the result. */
   bestMetric: string
+  /** Evaluations without a better one after which it stops. */
   patience?: number
+  /** The share of the training rows that was drawn for validation. */
   validationSplit?: number
+  /** Targets began with `<extra_id_0>`. */
   sentinel?: boolean
+  /** Rows in one pass. */
   microBatchSize?: number
   /** Of the rows in front of all tasks' own. */
   sharedLength?: number
+  /** Seconds. */
   timeLimit?: number
+  /** What was to happen when the loss is not finite or keeps rising. */
   onDivergence?: string
   /** Of the batches, where it is not `seed`. */
   batchSeed?: number

@@ -3,11 +3,13 @@ import { TrainingRun } from '../train/run.js'
 import type { TuneEvent } from './events.js'
 import type { TuneReport } from './report.js'
 
+/** One learned prompt, and how its run went. */
 export interface RunResult {
   /** The task that it is of, where `prompt.tasks` was given. */
   task?: string
   /** The best prompt by the run's bestMetric where there is validation data, else the last. */
   prompt: SoftPrompt
+  /** How it went. */
   report: TuneReport
 }
 
@@ -17,5 +19,5 @@ export interface TuneResult extends RunResult {
   runs: RunResult[]
 }
 
-/** A tuning run that is under way; what an abort leaves (`error.partial`) is `{ prompt, report }`. */
+/** A tuning run that is under way; what an abort leaves (`error.partial`) is a TuneResult. */
 export class TuneRun extends TrainingRun<TuneEvent, TuneResult> {}

@@ -22,6 +22,7 @@ export type StopReason = 'steps' | 'patience' | 'timeLimit' | 'diverged'
 
 /** A moment at which a run's loss was not finite, or kept rising. */
 export interface Divergence {
+  /** Steps done. */
   step: number
   /** What was seen, and what to try. */
   what: string

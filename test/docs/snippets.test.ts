@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const GIVEN = `
 import type * as api from '${ROOT}/src/index.ts'
 declare global {
-  const { T5, SoftPrompt, SoftPromptError, convert, pull, writeReport }: typeof api
+  const { T5, SoftPrompt, SoftPromptError, convert, inspectFile, pull, writeReport }: typeof api
   const t5: api.T5, run: api.TuneRun, result: api.TuneResult, prompt: api.SoftPrompt, reviews: api.SoftPrompt, intents: api.SoftPrompt
   const runs: api.RunResult[], askAPerson: () => void
   const train: api.Example[], validation: api.Example[], database: { iterate(query: string): Iterable<object> }

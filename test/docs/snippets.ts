@@ -10,10 +10,19 @@ export interface Snippet {
 
 const PAGES = ['.', 'docs', 'docs/decisions', 'models', 'examples']
 
+/** The documentation's pages. */
+export function pages(): string[] {
+  return PAGES.flatMap((folder) => filesIn(folder, '.md', folder === 'models' || folder === 'examples'))
+}
+
 /** The JavaScript and TypeScript of the documentation's pages, and of the `@example`s in the source. */
 export function snippets(): Snippet[] {
-  const pages = PAGES.flatMap((folder) => filesIn(folder, '.md', folder === 'models' || folder === 'examples'))
-  return [...pages.flatMap(fenced), ...filesIn('src', '.ts', true).flatMap(examples)]
+  return [...pages().flatMap((page) => fenced(page, 'js|ts')), ...filesIn('src', '.ts', true).flatMap(examples)]
+}
+
+/** What the pages show of another language. */
+export function snippetsIn(language: 'sh' | 'json'): Snippet[] {
+  return pages().flatMap((page) => fenced(page, language))
 }
 
 export function filesIn(folder: string, ending: string, deep = false): string[] {
@@ -21,8 +30,8 @@ export function filesIn(folder: string, ending: string, deep = false): string[] 
   return names.filter((name) => name.endsWith(ending) && !name.includes('node_modules')).map((name) => join(ROOT, folder, name))
 }
 
-function fenced(path: string): Snippet[] {
-  const blocks = readFileSync(path, 'utf8').matchAll(/^```(?:js|ts|mjs|javascript|typescript)\n(.*?)^```$/gms)
+function fenced(path: string, languages: string): Snippet[] {
+  const blocks = readFileSync(path, 'utf8').matchAll(new RegExp(`^\`\`\`(?:${languages})\\n(.*?)^\`\`\`$`, 'gms'))
   return [...blocks].map(({ 1: code = '', index, input }) => ({ where: placeOf(path, input, index), code }))
 }
 

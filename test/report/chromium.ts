@@ -24,11 +24,11 @@ export interface Visit {
   screenshot: string
 }
 
-/** Opens a file in the theme, 1100 pixels wide, and evaluates an expression in it. */
-export async function visit(file: string, theme: Theme, expression: string): Promise<Visit> {
+/** Opens a file in the theme, `width` pixels wide, and evaluates an expression in it. */
+export async function visit(file: string, theme: Theme, expression: string, width = 1100): Promise<Visit> {
   const browser = new Browser()
   try {
-    return await browser.visit(pathToFileURL(file).href, theme, expression)
+    return await browser.visit(pathToFileURL(file).href, theme, expression, width)
   } finally {
     await browser.close()
   }
@@ -59,7 +59,6 @@ class Browser {
       '--no-sandbox',
       '--disable-gpu',
       '--no-first-run',
-      '--window-size=1100,800',
       '--remote-debugging-pipe',
       `--user-data-dir=${this.#profile}`,
     ]
@@ -75,12 +74,13 @@ class Browser {
     })
   }
 
-  async visit(url: string, theme: Theme, expression: string): Promise<Visit> {
+  async visit(url: string, theme: Theme, expression: string, width: number): Promise<Visit> {
     const { targetId } = await this.#call('Target.createTarget', { url: 'about:blank' })
     const { sessionId } = await this.#call('Target.attachToTarget', { targetId, flatten: true })
     this.#session = sessionId as string
     for (const domain of ['Page', 'Network', 'Runtime', 'Log']) await this.#call(`${domain}.enable`)
     await this.#call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: theme }] })
+    await this.#call('Emulation.setDeviceMetricsOverride', { width, height: 800, deviceScaleFactor: 1, mobile: width < 600 })
     await this.#call('Page.navigate', { url })
     await this.#event('Page.loadEventFired')
     const evaluated = await this.#call('Runtime.evaluate', { expression, returnByValue: true })

@@ -124,7 +124,7 @@ function changed(json: unknown, edits: readonly { place: number; value: unknown 
     const chosen = places[place % Math.max(1, places.length)]
     if (!chosen) continue
     if (value === undefined) delete chosen.parent[chosen.key]
-    else chosen.parent[chosen.key] = value
+    else chosen.parent[chosen.key] = structuredClone(value) // a later edit may go into it
   }
   return out
 }
