@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type DownloadOptions, download } from '../download.js'
 import { LibTorchError } from '../errors.js'
 import { lock } from '../lock.js'
+import { writeSynced } from '../synced.js'
 import type { FoundLibtorch } from './find.js'
 import { cachedLibtorch, inspectFolder, MARKER, type Marker, readMarker } from './folder.js'
 import { sha256Of } from './hash.js'
@@ -162,7 +163,7 @@ async function unpackInto(place: string, { file, prefix, marker }: CheckedFile, 
       signal: options.signal,
       onProgress: (loaded, total) => report({ status: 'unpack', loaded, total }),
     })
-    await writeThrough(join(beside, MARKER), `${JSON.stringify(marker, null, 2)}\n`)
+    await writeSynced(join(beside, MARKER), `${JSON.stringify(marker, null, 2)}\n`, 'w')
     await rm(place, { recursive: true, force: true }) // without a marker: a folder that somebody damaged
     await rename(beside, place)
   } finally {
@@ -170,16 +171,6 @@ async function unpackInto(place: string, { file, prefix, marker }: CheckedFile, 
   }
   await rm(file, { force: true })
   await rmdir(dirname(file)).catch(() => {}) // pip's folder, now empty; the cache's own is not
-}
-
-async function writeThrough(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'w')
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 async function removeLeftovers(place: string): Promise<void> {
