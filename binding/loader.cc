@@ -147,8 +147,7 @@ napi_value openFromJs(napi_env env, napi_callback_info info) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  if (!exportFunction(env, exports, "open", openFromJs) ||
-      !exportFunction(env, exports, "openCuda", openCudaFromJs)) {
+  if (!exportFunction(env, exports, "open", openFromJs) || !exportFunction(env, exports, "openCuda", openCudaFromJs)) {
     napi_throw_error(env, "ADDON_MISSING", "the loader could not export its functions");
   }
   return exports;

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { unpackedPath } from './asar.js'
-import { cachedLibtorch, inspectFolder, isBarred, type LibtorchFolder, NOTHING_INSTALLED, readMarker } from './folder.js'
-import { LIBTORCH_MINOR } from './release.js'
+import { cachedCuda, cachedLibtorch, inspectFolder, isBarred, type LibtorchFolder, NOTHING_INSTALLED, readMarker } from './folder.js'
+import { CUDA_BUILDS, LIBTORCH_MINOR } from './release.js'
 
 export type LibtorchSource = 'environment' | 'package' | 'cache' | 'python'
 
@@ -76,8 +76,10 @@ function inPackage(): LibtorchPlace {
   }
 }
 
+/** A build with CUDA is there because the user asked for it. */
 function inCache({ cacheRoot }: FindOptions): LibtorchPlace {
-  const root = cachedLibtorch(cacheRoot)
+  const withCuda = Object.keys(CUDA_BUILDS).map((build) => join(cachedCuda(build, cacheRoot), 'torch'))
+  const root = withCuda.find((root) => readMarker(root) && 'lib' in inspectFolder(root)) ?? cachedLibtorch(cacheRoot)
   if (readMarker(root)) return place('cache', root, root)
   return { source: 'cache', where: root, found: null, problem: isBarred(root) ? 'may not be read (EACCES)' : NOTHING_INSTALLED }
 }

@@ -76,6 +76,9 @@ export function whereNotOpened(message: string, libtorch: FoundLibtorch | null):
 /** What makes another LibTorch than one of this source be taken. */
 export const instead = (source: LibtorchSource) => (source === 'environment' ? 'unset SOFTPROMPT_LIBTORCH' : INSTALL)
 
+/** What makes one without CUDA be taken instead of this one. */
+const withoutCuda = ({ source, root }: FoundLibtorch) => (source === 'cache' ? `rm -r '${dirname(root)}' && ${INSTALL}` : instead(source))
+
 function mountOf(path: string): string {
   try {
     const mounts = readFileSync('/proc/self/mounts', 'utf8')
@@ -113,7 +116,7 @@ export function whereSlow(libtorch: FoundLibtorch, opened: Opened, env: NodeJS.P
 function whyNoCuda(libtorch: FoundLibtorch, problem: CudaProblem | null): Trouble {
   const message = (why: string) => `This LibTorch is one with CUDA, but ${why}: it computes on the CPU.`
   if (problem?.part === 'driver')
-    return { message: message(`no driver of NVIDIA is loaded (${problem.message})`), command: instead(libtorch.source) }
+    return { message: message(`no driver of NVIDIA is loaded (${problem.message})`), command: withoutCuda(libtorch) }
   if (problem) {
     const version = (libtorch.version ?? LIBTORCH_VERSION).replace(/\+.*/, '')
     return {
