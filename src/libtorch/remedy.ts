@@ -117,12 +117,12 @@ function whyNoCuda(libtorch: FoundLibtorch, problem: CudaProblem | null): Troubl
   const message = (why: string) => `This LibTorch is one with CUDA, but ${why}: it computes on the CPU.`
   if (problem?.part === 'driver')
     return { message: message(`no driver of NVIDIA is loaded (${problem.message})`), command: withoutCuda(libtorch) }
-  if (problem) {
-    const version = (libtorch.version ?? LIBTORCH_VERSION).replace(/\+.*/, '')
-    return {
-      message: message(`its part for GPUs could not be opened (${problem.message})`),
-      command: `python3 -m pip install torch==${version}`,
-    }
-  }
+  if (problem) return { message: message(`its part for GPUs could not be opened (${problem.message})`), command: completing(libtorch) }
   return { message: message('no GPU answers'), command: 'nvidia-smi' }
+}
+
+/** What brings NVIDIA's libraries that are missing. */
+function completing({ source, root, version }: FoundLibtorch): string {
+  const [number, build] = (version ?? LIBTORCH_VERSION).split('+')
+  return source === 'cache' ? `rm -r '${dirname(root)}' && ${INSTALL} --cuda ${build}` : `python3 -m pip install torch==${number}`
 }

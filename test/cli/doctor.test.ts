@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findLibtorch } from '../../src/libtorch/find.js'
-import { cachedLibtorch } from '../../src/libtorch/folder.js'
+import { cachedCuda, cachedLibtorch } from '../../src/libtorch/folder.js'
 import { tinyLibrary } from '../libtorch/helpers.js'
 import { copyInstalled, LIBTORCH } from '../package/installed.js'
 import { run } from '../package/sandbox.js'
@@ -143,6 +143,16 @@ describe.runIf(process.platform === 'linux')('the doctor finds', () => {
     compile(join(libraries, 'libtorch_cuda.so'), '-Wl,--no-as-needed', cublas)
     rmSync(cublas)
     await expectWarning('python3 -m pip install torch==2.13.0', /for GPUs could not be opened.*libcublas\.so\.99/, withDriver())
+  })
+
+  it('the same of one that was installed into the cache', async () => {
+    const place = cachedCuda('cu130', join(folder, 'cache', 'softprompt'))
+    const libraries = join(linkLibtorch(join(place, 'torch')), 'lib')
+    writeFileSync(join(place, 'torch', 'softprompt-libtorch.json'), JSON.stringify({ version: '2.13.0+cu130' }))
+    writeFileSync(join(libraries, 'libtorch_cuda.so'), tinyLibrary())
+    const env = { ...withDriver(), SOFTPROMPT_LIBTORCH: undefined }
+    await expectWarning(`rm -r '${place}' && ${INSTALL} --cuda cu130`, /for GPUs could not be opened/, env)
+    if (!existsSync('/proc/driver/nvidia/version')) await expectWarning(`rm -r '${place}' && ${INSTALL}`, /no driver/, {})
   })
 
   it('a LibTorch with CUDA and a driver, but no GPU', async () => {
