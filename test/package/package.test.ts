@@ -84,6 +84,8 @@ describe('npm', () => {
 
   it('installs LibTorch with it, and no lifecycle script', async () => {
     expect(readdirSync(join(folder, 'node_modules', LIBTORCH, 'lib')).sort()).toEqual(['libc10.so', 'libgomp.so.1', 'libtorch_cpu.so'])
+    const licenses = ['LICENSE', 'asmjit', 'ittnotify', 'json', 'libgomp', 'mkl', 'third_party', 'xbyak']
+    expect(readdirSync(join(folder, 'node_modules', LIBTORCH, 'licenses')).sort()).toEqual(licenses)
     const { scripts, devDependencies } = JSON.parse(readFileSync(join(inPackage(), 'package.json'), 'utf8'))
     expect({ scripts, devDependencies }).toEqual({})
     for (const name of readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.') && !name.startsWith('@'))) {

@@ -55,7 +55,7 @@ const CALLS = {
       }),
       middle,
     ),
-  gradient: (t5, middle) => during(t5.gradient(rows(30_000), { prompt }), middle),
+  gradient: (t5, middle) => during(t5.gradient(rows(3_000), { prompt }), middle),
   explain: (t5, middle) => during(t5.explain(prompt, { examples: rows(5_000) }), middle),
 }
 
