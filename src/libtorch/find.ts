@@ -41,13 +41,13 @@ export interface FindOptions {
 }
 
 /**
- * Finds LibTorch without loading it: `SOFTPROMPT_LIBTORCH`; the optional package `@softprompt/libtorch-<platform>-<arch>`; the user's cache, filled by
- * `softprompt libtorch install`; a PyTorch of the same minor version in the user's Python. A variable that is set but leads nowhere ends the search: to
- * take another LibTorch than the one asked for would hide the mistake.
+ * Finds LibTorch without loading it: `SOFTPROMPT_LIBTORCH`; a build with CUDA in the user's cache; the optional package
+ * `@softprompt/libtorch-<platform>-<arch>`; the user's cache, filled by `softprompt libtorch install`; a PyTorch of the same minor version in the user's
+ * Python. A variable that is set but leads nowhere ends the search: to take another LibTorch than the one asked for would hide the mistake.
  */
 export async function findLibtorch(options: FindOptions = {}): Promise<LibtorchSearch> {
   const places: LibtorchPlace[] = []
-  for (const look of [inEnvironment, inPackage, inCache, inPython]) {
+  for (const look of [inEnvironment, inCudaCache, inPackage, inCache, inPython]) {
     const place = await look(options)
     if (place?.found && options.headers && !place.found.headers) {
       place.found = null
@@ -76,10 +76,15 @@ function inPackage(): LibtorchPlace {
   }
 }
 
-/** A build with CUDA is there because the user asked for it. */
+/** A build with CUDA is there because the user asked for it, whatever came with the package. */
+function inCudaCache({ cacheRoot }: FindOptions): LibtorchPlace | null {
+  const roots = Object.keys(CUDA_BUILDS).map((build) => join(cachedCuda(build, cacheRoot), 'torch'))
+  const root = roots.find((root) => readMarker(root) && 'lib' in inspectFolder(root))
+  return root ? place('cache', root, root) : null
+}
+
 function inCache({ cacheRoot }: FindOptions): LibtorchPlace {
-  const withCuda = Object.keys(CUDA_BUILDS).map((build) => join(cachedCuda(build, cacheRoot), 'torch'))
-  const root = withCuda.find((root) => readMarker(root) && 'lib' in inspectFolder(root)) ?? cachedLibtorch(cacheRoot)
+  const root = cachedLibtorch(cacheRoot)
   if (readMarker(root)) return place('cache', root, root)
   return { source: 'cache', where: root, found: null, problem: isBarred(root) ? 'may not be read (EACCES)' : NOTHING_INSTALLED }
 }

@@ -14,7 +14,7 @@ import { inspectZip, unpack } from './unpack.js'
 const WANTED = /^(nvidia-|cuda-toolkit\b)/
 
 /**
- * Puts a LibTorch with CUDA, such as 'cu130', into the user's cache, where `findLibtorch` prefers it to the one for the CPU: the wheel that the user's pip finds
+ * Puts a LibTorch with CUDA, such as 'cu130', into the user's cache, where `findLibtorch` prefers it to those for the CPU: the wheel that the user's pip finds
  * (its sha256 must be a known one), and beside it NVIDIA's libraries in the versions that the wheel names (pip checks them against its index). Linux on x64.
  *
  * @throws LibTorchError LIBTORCH_DOWNLOAD or LIBTORCH_HASH, as `installLibtorch`
