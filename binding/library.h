@@ -19,14 +19,17 @@ namespace softprompt {
 constexpr const char* kLibraryPrefix = "";
 constexpr const char* kLibrarySuffix = ".dll";
 constexpr const char* kOpenMpPrefix = "libiomp";
+constexpr const char* kCudaDriver = "nvcuda.dll";
 #elif defined(__APPLE__)
 constexpr const char* kLibraryPrefix = "lib";
 constexpr const char* kLibrarySuffix = ".dylib";
 constexpr const char* kOpenMpPrefix = "libomp";
+constexpr const char* kCudaDriver = "libcuda.dylib";
 #else
 constexpr const char* kLibraryPrefix = "lib";
 constexpr const char* kLibrarySuffix = ".so";
 constexpr const char* kOpenMpPrefix = "libgomp";  // libgomp.so.1 in a wheel, libgomp-<hash>.so.1 in an archive
+constexpr const char* kCudaDriver = "libcuda.so.1";
 #endif
 
 using platform::toPath;
@@ -36,8 +39,10 @@ using platform::toUtf8;
 // For good: a Worker's end closes the module, and must not pull the code from under the compute threads' feet.
 inline void* openLibrary(const std::string& path) {
   const std::wstring wide = toPath(path).make_preferred().wstring();
-  // The altered search path is the library's own folder, so that what it needs is found beside it.
-  HMODULE module = LoadLibraryExW(wide.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH);
+  // The altered search path is the library's own folder, so that what it needs is found beside it. It takes whole paths
+  // alone; a bare name (the driver's) is looked for where the system keeps its libraries.
+  const DWORD how = toPath(path).is_absolute() ? LOAD_WITH_ALTERED_SEARCH_PATH : LOAD_LIBRARY_SEARCH_SYSTEM32;
+  HMODULE module = LoadLibraryExW(wide.c_str(), nullptr, how);
   HMODULE pinned = nullptr;
   if (module) GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN, wide.c_str(), &pinned);
   return reinterpret_cast<void*>(module);

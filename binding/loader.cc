@@ -3,11 +3,15 @@
 //   open(libtorchLibDir: string, corePath: string): object
 // which opens LibTorch from that folder, then the addon beside this module, and gives the addon's exports. What goes
 // wrong is a JavaScript error with the dynamic linker's own words. Every environment (main thread, Workers) makes its
-// own call; libraries stay open for good.
+// own call; libraries stay open for good. And
+//   openCuda(libtorchLibDir: string): null | { part: 'driver' | 'libtorch_cuda', message: string }
+// which opens the part of LibTorch that computes on GPUs, or says what could not be opened: then the rest goes on
+// without it.
 #include <node_api.h>
 
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +46,8 @@ std::vector<std::string> libtorchFiles(const std::string& dir) {
   return files;
 }
 
+std::mutex opening;  // one environment at a time: dlerror's text belongs to one call
+
 // Opening a library twice only counts references.
 Opened open(const std::string& libtorchLibDir, const std::string& corePath) {
   // OpenMP's threads spin after each parallel region unless told not to before it loads: that would starve Node's own
@@ -71,6 +77,51 @@ bool readString(napi_env env, napi_value value, std::string& out) {
   return true;
 }
 
+bool setString(napi_env env, napi_value object, const char* name, const std::string& text) {
+  napi_value value = nullptr;
+  return napi_create_string_utf8(env, text.data(), text.size(), &value) == napi_ok &&
+         napi_set_named_property(env, object, name, value) == napi_ok;
+}
+
+// The name of the part that could not be opened, and why.
+struct CudaProblem {
+  std::string part, message;
+};
+
+// libtorch_cuda registers itself with libtorch_cpu when it is opened; nothing names it as needed. Without the driver it
+// could not compute, and would take seconds and memory for nothing.
+std::optional<CudaProblem> openCuda(const std::string& libtorchLibDir) {
+  std::lock_guard<std::mutex> lock(opening);
+  if (!openLibrary(kCudaDriver)) return CudaProblem{"driver", libraryError()};
+  if (!openLibrary(libraryIn(libtorchLibDir, "torch_cuda"))) return CudaProblem{"libtorch_cuda", libraryError()};
+  return std::nullopt;
+}
+
+napi_value openCudaFromJs(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value dir;
+  std::string libtorchLibDir;
+  if (napi_get_cb_info(env, info, &count, &dir, nullptr, nullptr) != napi_ok || count != 1 ||
+      !readString(env, dir, libtorchLibDir)) {
+    return fail(env, "OPTION_INVALID", "openCuda(libtorchLibDir) takes a string");
+  }
+  napi_value result = nullptr;
+  const std::optional<CudaProblem> problem = openCuda(libtorchLibDir);
+  if (!problem) {
+    napi_get_null(env, &result);
+  } else if (napi_create_object(env, &result) != napi_ok || !setString(env, result, "part", problem->part) ||
+             !setString(env, result, "message", problem->message)) {
+    return fail(env, "LIBTORCH_BROKEN", problem->message);
+  }
+  return result;
+}
+
+bool exportFunction(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+  napi_value function = nullptr;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function) == napi_ok &&
+         napi_set_named_property(env, exports, name, function) == napi_ok;
+}
+
 napi_value openFromJs(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value arguments[2];
@@ -79,7 +130,6 @@ napi_value openFromJs(napi_env env, napi_callback_info info) {
       !readString(env, arguments[0], libtorchLibDir) || !readString(env, arguments[1], corePath)) {
     return fail(env, "OPTION_INVALID", "open(libtorchLibDir, corePath) takes two strings");
   }
-  static std::mutex opening;  // one environment at a time: dlerror's text belongs to one call
   Opened opened;
   {
     std::lock_guard<std::mutex> lock(opening);
@@ -97,10 +147,8 @@ napi_value openFromJs(napi_env env, napi_callback_info info) {
 }  // namespace
 
 NAPI_MODULE_INIT() {
-  napi_value open = nullptr;
-  if (napi_create_function(env, "open", NAPI_AUTO_LENGTH, openFromJs, nullptr, &open) != napi_ok ||
-      napi_set_named_property(env, exports, "open", open) != napi_ok) {
-    napi_throw_error(env, "ADDON_MISSING", "the loader could not export open()");
+  if (!exportFunction(env, exports, "open", openFromJs) || !exportFunction(env, exports, "openCuda", openCudaFromJs)) {
+    napi_throw_error(env, "ADDON_MISSING", "the loader could not export its functions");
   }
   return exports;
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FileError } from './errors.js'
 import type { Loaded } from './frozen.js'
 import { type Call, finish } from './job.js'
 import { checkOptions, oneOf, signal, text } from './options/check.js'
+import { sync, writeSynced } from './synced.js'
 import { copyTokenizerFiles } from './tokenizer/copy.js'
 import { checkWritable } from './writable.js'
 
@@ -33,7 +34,7 @@ export async function saveModel(model: Loaded, call: Call, folder: unknown, opti
   try {
     await mkdir(beside)
     await finish({ ...call, signal: checked.signal }, () => model.native.saveWeights(join(beside, 'model.safetensors'), dtype))
-    await writeSynced(join(beside, 'config.json'), configText(model, dtype))
+    await writeSynced(join(beside, 'config.json'), configText(model, dtype), 'wx')
     if (model.tokenizerFolder !== null) await copyTokenizerFiles(model.tokenizerFolder, beside)
     await chmod(beside, 0o755)
     await replace(path, beside)
@@ -69,16 +70,6 @@ function configText({ config }: Loaded, dtype: string): string {
   return `${JSON.stringify(fields, null, 2).replace(floats, '$1.0')}\n`
 }
 
-async function writeSynced(path: string, content: string): Promise<void> {
-  const file = await open(path, 'wx')
-  try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
 async function replace(path: string, beside: string): Promise<void> {
   const old = `${beside}.old`
   const had = await rename(path, old).then(
@@ -87,8 +78,7 @@ async function replace(path: string, beside: string): Promise<void> {
   )
   await rename(beside, path)
   if (had) await rm(old, { recursive: true, force: true })
-  const folder = await open(dirname(path))
-  await folder.sync().finally(() => folder.close())
+  await sync(dirname(path), 'r')
 }
 
 function notWritable(path: string, why: string): FileError {

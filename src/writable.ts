@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { open, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { FileError } from './errors.js'
+import { writeSynced } from './synced.js'
 
 /** Makes sure that a file can be written at `path`, before work starts whose result belongs there. Rejects with FILE_NOT_WRITABLE. */
 export async function checkWritable(path: string, what: string): Promise<void> {
@@ -29,11 +30,7 @@ export async function writeWhole(path: string, content: string, what: string): P
   await checkWritable(path, what)
   const beside = besideOf(resolve(path))
   try {
-    const file = await open(beside, 'wx')
-    await file
-      .writeFile(content)
-      .then(() => file.sync())
-      .finally(() => file.close())
+    await writeSynced(beside, content, 'wx')
     await rename(beside, path)
   } catch (cause) {
     await unlink(beside).catch(() => {})

@@ -15,7 +15,6 @@ const calls = {
     const run = t5.tune({
       train: path,
       validationSplit: 0.2,
-      prompt: { length: 20 },
       steps: Number(steps),
       evaluateEvery: Math.ceil(Number(steps) / 5),
     })

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
-import { open, rename, rm, stat } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import { HubError } from '../errors.js'
+import { sync } from '../synced.js'
 import type { HubClient, RemoteFile } from './client.js'
 
 const SHA256 = /^[0-9a-f]{64}$/
@@ -43,11 +44,6 @@ async function faultOf(path: string, { etag, bytes }: RemoteFile): Promise<strin
 }
 
 async function settle(from: string, to: string): Promise<void> {
-  const file = await open(from, 'r+')
-  try {
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await sync(from, 'r+')
   await rename(from, to)
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { ModelError } from '../errors.js'
+import { writeSynced } from '../synced.js'
 import { cacheFolder } from './environment.js'
 import { type HubId, parseHubId, spellHubId } from './id.js'
 
@@ -73,13 +74,7 @@ export class RepositoryCache {
     const path = join(this.folder, 'refs', revision)
     await mkdir(dirname(path), { recursive: true })
     const beside = `${path}.${process.pid}.tmp`
-    const file = await open(beside, 'w')
-    try {
-      await file.writeFile(commit)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await writeSynced(beside, commit, 'w')
     await rename(beside, path)
   }
 }

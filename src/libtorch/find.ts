@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { unpackedPath } from './asar.js'
-import { cachedLibtorch, inspectFolder, isBarred, type LibtorchFolder, NOTHING_INSTALLED, readMarker } from './folder.js'
-import { LIBTORCH_MINOR } from './release.js'
+import { cachedCuda, cachedLibtorch, inspectFolder, isBarred, type LibtorchFolder, NOTHING_INSTALLED, readMarker } from './folder.js'
+import { CUDA_BUILDS, LIBTORCH_MINOR } from './release.js'
 
 export type LibtorchSource = 'environment' | 'package' | 'cache' | 'python'
 
@@ -41,13 +41,13 @@ export interface FindOptions {
 }
 
 /**
- * Finds LibTorch without loading it: `SOFTPROMPT_LIBTORCH`; the optional package `@softprompt/libtorch-<platform>-<arch>`; the user's cache, filled by
- * `softprompt libtorch install`; a PyTorch of the same minor version in the user's Python. A variable that is set but leads nowhere ends the search: to
- * take another LibTorch than the one asked for would hide the mistake.
+ * Finds LibTorch without loading it: `SOFTPROMPT_LIBTORCH`; a build with CUDA in the user's cache; the optional package
+ * `@softprompt/libtorch-<platform>-<arch>`; the user's cache, filled by `softprompt libtorch install`; a PyTorch of the same minor version in the user's
+ * Python. A variable that is set but leads nowhere ends the search: to take another LibTorch than the one asked for would hide the mistake.
  */
 export async function findLibtorch(options: FindOptions = {}): Promise<LibtorchSearch> {
   const places: LibtorchPlace[] = []
-  for (const look of [inEnvironment, inPackage, inCache, inPython]) {
+  for (const look of [inEnvironment, inCudaCache, inPackage, inCache, inPython]) {
     const place = await look(options)
     if (place?.found && options.headers && !place.found.headers) {
       place.found = null
@@ -74,6 +74,13 @@ function inPackage(): LibtorchPlace {
   } catch {
     return { source: 'package', where: name, found: null, problem: 'the package is not installed' }
   }
+}
+
+/** A build with CUDA is there because the user asked for it, whatever came with the package. */
+function inCudaCache({ cacheRoot }: FindOptions): LibtorchPlace | null {
+  const roots = Object.keys(CUDA_BUILDS).map((build) => join(cachedCuda(build, cacheRoot), 'torch'))
+  const root = roots.find((root) => readMarker(root) && 'lib' in inspectFolder(root))
+  return root ? place('cache', root, root) : null
 }
 
 function inCache({ cacheRoot }: FindOptions): LibtorchPlace {

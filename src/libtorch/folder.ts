@@ -38,10 +38,16 @@ export function inspectFolder(root: string): LibtorchFolder | { problem: string 
   return { root, lib, version: versionOf(root), headers, cuda: existsSync(join(lib, CUDA_LIBRARY)) }
 }
 
-/** Where `installLibtorch` puts it, in the user's cache folder. One for each platform, since a home folder may be shared. */
-export function cachedLibtorch(cacheRoot = envPaths('softprompt', { suffix: '' }).cache): string {
-  return join(cacheRoot, 'libtorch', `${LIBTORCH_VERSION}-cpu-${process.platform}-${process.arch}`)
+/** Where a build of LibTorch is put, in the user's cache folder. One for each platform, since a home folder may be shared. */
+function placeOf(build: string, cacheRoot = envPaths('softprompt', { suffix: '' }).cache): string {
+  return join(cacheRoot, 'libtorch', `${LIBTORCH_VERSION}-${build}-${process.platform}-${process.arch}`)
 }
+
+/** Where `installLibtorch` puts the one for the CPU. */
+export const cachedLibtorch = (cacheRoot?: string): string => placeOf('cpu', cacheRoot)
+
+/** Where `installCuda` puts a build with CUDA: the LibTorch is `torch/` in it, and beside that are NVIDIA's libraries, where its own look for them. */
+export const cachedCuda = (build: string, cacheRoot?: string): string => placeOf(build, cacheRoot)
 
 /** What is said of a cache that nobody has filled. */
 export const NOTHING_INSTALLED = 'nothing is installed there'

@@ -1,11 +1,11 @@
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type DownloadOptions, download } from '../download.js'
 import { LibTorchError } from '../errors.js'
-import { lock } from '../lock.js'
 import type { FoundLibtorch } from './find.js'
-import { cachedLibtorch, inspectFolder, MARKER, type Marker, readMarker } from './folder.js'
+import { cachedLibtorch, type Marker } from './folder.js'
 import { sha256Of } from './hash.js'
+import { installOnce, type Report, unpacking, writeMarker } from './install-once.js'
 import { pipArguments, pipDownload } from './pip.js'
 import { ARCHIVES, type Archive, acceptedHashes, LIBTORCH_VERSION } from './release.js'
 import { inspectZip, unpack } from './unpack.js'
@@ -37,29 +37,14 @@ export interface InstallOptions {
  *
  * @throws LibTorchError LIBTORCH_DOWNLOAD (neither source serves), LIBTORCH_HASH (a file that is not the known one)
  */
-export async function installLibtorch(options: InstallOptions = {}): Promise<FoundLibtorch> {
+export function installLibtorch(options: InstallOptions = {}): Promise<FoundLibtorch> {
   const place = cachedLibtorch(options.cacheRoot)
-  const report = options.onProgress ?? (() => {})
-  const finish = (libtorch: FoundLibtorch, fresh: boolean) => {
-    report({ status: 'done', libtorch, fresh })
-    return libtorch
-  }
-  const ready = installed(place)
-  if (ready) return finish(ready, false)
-
-  await mkdir(dirname(place), { recursive: true })
-  const unlock = await lock(place, () => report({ status: 'waiting', folder: place }), options.signal)
-  try {
-    const other = installed(place)
-    if (other) return finish(other, false)
-    await removeLeftovers(place)
-    await unpackInto(place, await fetchChecked(place, options, report), options, report)
-    const libtorch = installed(place)
-    if (!libtorch) throw new LibTorchError('LIBTORCH_DOWNLOAD', `What was unpacked into ${place} is not a LibTorch: ${problemOf(place)}.`)
-    return finish(libtorch, true)
-  } finally {
-    await unlock()
-  }
+  return installOnce(place, place, options, async (beside, report) => {
+    const { file, prefix, marker } = await fetchChecked(place, options, report)
+    await unpack({ file, to: beside, prefix, signal: options.signal, onProgress: unpacking(report) })
+    await writeMarker(beside, marker)
+    return file
+  })
 }
 
 interface CheckedFile {
@@ -67,8 +52,6 @@ interface CheckedFile {
   prefix: string
   marker: Marker
 }
-
-type Report = (event: InstallEvent) => void
 
 /** The archive, else the wheel; checked. */
 async function fetchChecked(place: string, options: InstallOptions, report: Report): Promise<CheckedFile> {
@@ -132,16 +115,16 @@ async function checked(file: string, options: InstallOptions, report: Report): P
     )
   }
   const sha256 = await sha256Of(file, (loaded, total) => report({ status: 'verify', loaded, total }), options.signal)
-  if (!contents || !(options.hashes ?? acceptedHashes()).includes(sha256)) {
-    await rm(file, { force: true })
-    throw unknownFile(basename(file), sha256, contents?.wheelVersion ? null : archiveFor(options))
-  }
+  if (!contents || !(options.hashes ?? acceptedHashes()).includes(sha256))
+    throw await unknownFile(file, sha256, contents?.wheelVersion ? null : archiveFor(options))
   const version = contents.wheelVersion ?? `${LIBTORCH_VERSION}+cpu`
   return { file, prefix: contents.prefix, marker: { version, sha256, file: basename(file) } }
 }
 
-function unknownFile(name: string, sha256: string, archive: Archive | null): LibTorchError {
-  const found = `${name} has the sha256 ${sha256}`
+/** Removes it. */
+export async function unknownFile(file: string, sha256: string, archive: Archive | null): Promise<LibTorchError> {
+  await rm(file, { force: true })
+  const found = `${basename(file)} has the sha256 ${sha256}`
   const message = archive
     ? `${found} where ${archive.sha256} was expected, so it was removed. Try again; if it comes out the same, something on the way changes it.`
     : `${found}, which this version does not know, so it was removed. If you trust where it came from, set SOFTPROMPT_LIBTORCH_SHA256 to that and try again.`
@@ -151,51 +134,6 @@ function unknownFile(name: string, sha256: string, archive: Archive | null): Lib
 // Only macOS has no local version tag: all of its builds are for the CPU.
 const isForeignBuild = (version: string) =>
   version !== `${LIBTORCH_VERSION}+cpu` && !(process.platform === 'darwin' && version === LIBTORCH_VERSION)
-
-async function unpackInto(place: string, { file, prefix, marker }: CheckedFile, options: InstallOptions, report: Report): Promise<void> {
-  const beside = `${place}.${process.pid}.tmp`
-  try {
-    await unpack({
-      file,
-      to: beside,
-      prefix,
-      signal: options.signal,
-      onProgress: (loaded, total) => report({ status: 'unpack', loaded, total }),
-    })
-    await writeThrough(join(beside, MARKER), `${JSON.stringify(marker, null, 2)}\n`)
-    await rm(place, { recursive: true, force: true }) // without a marker: a folder that somebody damaged
-    await rename(beside, place)
-  } finally {
-    await rm(beside, { recursive: true, force: true })
-  }
-  await rm(file, { force: true })
-  await rmdir(dirname(file)).catch(() => {}) // pip's folder, now empty; the cache's own is not
-}
-
-async function writeThrough(path: string, text: string): Promise<void> {
-  const handle = await open(path, 'w')
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function removeLeftovers(place: string): Promise<void> {
-  const leftovers = (await readdir(dirname(place))).filter((name) => name.startsWith(`${basename(place)}.`) && name.endsWith('.tmp'))
-  for (const name of leftovers) await rm(join(dirname(place), name), { recursive: true, force: true })
-}
-
-function installed(place: string): FoundLibtorch | null {
-  const folder = readMarker(place) ? inspectFolder(place) : null
-  return folder && 'lib' in folder ? { ...folder, source: 'cache' } : null
-}
-
-function problemOf(place: string): string {
-  const folder = inspectFolder(place)
-  return 'problem' in folder ? folder.problem : 'it was not finished'
-}
 
 function nothingServes(reasons: string[], archive: Archive | null): LibTorchError {
   const byHand = archive ? `download ${archive.url} on another machine, unpack it, and ` : 'unpack a LibTorch and '

@@ -7,11 +7,22 @@ import type { Native } from '../native.js'
 import { unpackedPath } from './asar.js'
 import { type FoundLibtorch, findLibtorch, type LibtorchSearch } from './find.js'
 
+/** What of a LibTorch with CUDA could not be opened, in the dynamic linker's words: NVIDIA's driver, or `libtorch_cuda` itself. */
+export interface CudaProblem {
+  part: 'driver' | 'libtorch_cuda'
+  message: string
+}
+
 interface Loader {
   open(libtorchLibDir: string, corePath: string): Native
+  openCuda(libtorchLibDir: string): CudaProblem | null
 }
 
 let native: Promise<Native> | undefined
+let cuda: CudaProblem | null = null
+
+/** Why the LibTorch that was opened goes without its CUDA part; null where it has none, or where that was opened too. */
+export const cudaProblem = (): CudaProblem | null => cuda
 
 /**
  * The native module, with LibTorch loaded under it: found and opened at the first call, the same object ever after. Importing the package loads nothing.
@@ -42,12 +53,14 @@ function requireLoader(path: string): Loader {
   }
 }
 
-/** Opens LibTorch and the addon through the loader, softprompt.node. */
+/** Opens LibTorch and the addon through the loader, softprompt.node; and what LibTorch has for GPUs, where there is a driver for them. */
 export function openNative(loaderPath: string, search: LibtorchSearch): Native {
   if (!search.chosen) throw notFound(search)
-  const { open } = requireLoader(loaderPath)
+  const { open, openCuda } = requireLoader(loaderPath)
   try {
-    return open(search.chosen.lib, join(dirname(loaderPath), `softprompt_core${CORE_SUFFIX}`))
+    const opened = open(search.chosen.lib, join(dirname(loaderPath), `softprompt_core${CORE_SUFFIX}`))
+    cuda = search.chosen.cuda ? openCuda(search.chosen.lib) : null
+    return opened
   } catch (error) {
     throw explain(error, search.chosen, search.advice)
   }

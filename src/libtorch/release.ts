@@ -51,10 +51,31 @@ export const WHEELS: Readonly<Record<string, string>> = {
 /** The Python tag and platform of the wheel with this sha256, where it is one of those above. */
 export const pinnedWheel = (sha256: string) => Object.keys(WHEELS).find((tag) => WHEELS[tag] === sha256) ?? null
 
+/** Builds with CUDA for linux-x64, by name: the wheel index that has them, and the sha256 of their wheels of torch 2.13.0 by Python tag. */
+export const CUDA_BUILDS: Readonly<Record<string, { index: string; wheels: Readonly<Record<string, string>> }>> = {
+  cu130: {
+    index: 'https://download.pytorch.org/whl/cu130',
+    wheels: {
+      cp310: '83767298109148f10de124287b392bc58d74f9938e9430f26f9fd669efb8af9c',
+      cp311: '794664c05a3470a5e738447b54495cc6bbf1efca48bf2794270a897d9f4356c4',
+      cp312: '8db7338e6895c3d4bd89a02ff4209507d1f0cf2ffeb3b898538b5a07d1ea8c1e',
+      cp313: '95bdbad2f0786bd448932e4b72a6404aa22290db6ec954e24edfa6d33c833c8f',
+      cp314: 'e231302a457298d0236f7bde31082568f6cd0613b66b4eb46849e8ad53c2e38d',
+    },
+  },
+}
+
 /** The sha256 of the files that may be unpacked: those above, and those that the user names in SOFTPROMPT_LIBTORCH_SHA256 (separated by commas). */
 export function acceptedHashes(env: NodeJS.ProcessEnv = process.env): string[] {
-  const named = (env.SOFTPROMPT_LIBTORCH_SHA256 ?? '').toLowerCase().split(/[\s,]+/)
-  return [...Object.values(ARCHIVES).map((archive) => archive.sha256), ...Object.values(WHEELS), ...named.filter(Boolean)]
+  return [...Object.values(ARCHIVES).map((archive) => archive.sha256), ...Object.values(WHEELS), ...namedHashes(env)]
+}
+
+/** Of the user's own trust. */
+export function namedHashes(env: NodeJS.ProcessEnv = process.env): string[] {
+  return (env.SOFTPROMPT_LIBTORCH_SHA256 ?? '')
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter(Boolean)
 }
 
 /** The file name of one of LibTorch's libraries on this platform. */

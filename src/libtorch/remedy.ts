@@ -2,7 +2,9 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { FoundLibtorch, LibtorchSearch, LibtorchSource } from './find.js'
 import { cachedLibtorch, NOTHING_INSTALLED } from './folder.js'
+import type { CudaProblem } from './load.js'
 import { isMusl } from './musl.js'
+import { LIBTORCH_VERSION } from './release.js'
 
 /** Bytes that `softprompt libtorch install` needs for a moment: the archive and what is in it. */
 export const ROOM_TO_INSTALL = 900e6
@@ -74,6 +76,9 @@ export function whereNotOpened(message: string, libtorch: FoundLibtorch | null):
 /** What makes another LibTorch than one of this source be taken. */
 export const instead = (source: LibtorchSource) => (source === 'environment' ? 'unset SOFTPROMPT_LIBTORCH' : INSTALL)
 
+/** What makes one without CUDA be taken instead of this one. */
+const withoutCuda = ({ source, root }: FoundLibtorch) => (source === 'cache' ? `rm -r '${dirname(root)}' && ${INSTALL}` : instead(source))
+
 function mountOf(path: string): string {
   try {
     const mounts = readFileSync('/proc/self/mounts', 'utf8')
@@ -86,17 +91,38 @@ function mountOf(path: string): string {
   }
 }
 
+/** What the native module says of itself, and of CUDA: `Native.versions()`, `cudaProblem()`. */
+export interface Opened {
+  cpuCapability: string
+  cuda: boolean
+  cudaProblem: CudaProblem | null
+}
+
 /** What works, but not as well as it could. */
-export function whereSlow(libtorch: FoundLibtorch, cpuCapability: string, env: NodeJS.ProcessEnv = process.env): Trouble[] {
+export function whereSlow(libtorch: FoundLibtorch, opened: Opened, env: NodeJS.ProcessEnv = process.env): Trouble[] {
   const troubles: Trouble[] = []
-  if (libtorch.cuda && process.platform === 'linux' && !existsSync('/proc/driver/nvidia/version'))
-    troubles.push({ message: 'This LibTorch is one with CUDA, but no driver of NVIDIA is loaded.', command: instead(libtorch.source) })
-  if (process.arch === 'x64' && !cpuCapability.startsWith('AVX')) {
-    const message = `LibTorch computes without AVX2 (as ${cpuCapability}), several times slower than it could.`
+  if (libtorch.cuda && !opened.cuda) troubles.push(whyNoCuda(libtorch, opened.cudaProblem))
+  if (process.arch === 'x64' && !opened.cpuCapability.startsWith('AVX')) {
+    const message = `LibTorch computes without AVX2 (as ${opened.cpuCapability}), several times slower than it could.`
     const command = env.ATEN_CPU_CAPABILITY
       ? 'unset ATEN_CPU_CAPABILITY'
       : 'grep -m1 -o avx2 /proc/cpuinfo   # a virtual machine needs "-cpu host"'
     troubles.push({ message, command })
   }
   return troubles
+}
+
+/** Why a LibTorch with CUDA computes on the CPU. */
+function whyNoCuda(libtorch: FoundLibtorch, problem: CudaProblem | null): Trouble {
+  const message = (why: string) => `This LibTorch is one with CUDA, but ${why}: it computes on the CPU.`
+  if (problem?.part === 'driver')
+    return { message: message(`no driver of NVIDIA is loaded (${problem.message})`), command: withoutCuda(libtorch) }
+  if (problem) return { message: message(`its part for GPUs could not be opened (${problem.message})`), command: completing(libtorch) }
+  return { message: message('no GPU answers'), command: 'nvidia-smi' }
+}
+
+/** What brings NVIDIA's libraries that are missing. */
+function completing({ source, root, version }: FoundLibtorch): string {
+  const [number, build] = (version ?? LIBTORCH_VERSION).split('+')
+  return source === 'cache' ? `rm -r '${dirname(root)}' && ${INSTALL} --cuda ${build}` : `python3 -m pip install torch==${number}`
 }

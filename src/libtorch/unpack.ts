@@ -12,6 +12,8 @@ export interface Contents {
   prefix: string
   /** A wheel's version, such as '2.13.0+cpu'; null for an archive. */
   wheelVersion: string | null
+  /** What a wheel asks pip for, as it is written there. */
+  requirements: string[]
   cuda: boolean
 }
 
@@ -19,15 +21,17 @@ export interface Contents {
 export async function inspectZip(file: string): Promise<Contents> {
   const zip = await yauzl.openPromise(file, { lazyEntries: true, autoClose: true })
   let wheelVersion: string | null = null
+  let requirements: string[] = []
   let cuda = false
   for await (const entry of zip.eachEntry()) {
     if (/^torch-[^/]+\.dist-info\/METADATA$/.test(entry.fileName)) {
       const metadata = await text(await zip.openReadStreamPromise(entry))
       wheelVersion = /^Version: (.+)$/m.exec(metadata)?.[1]?.trim() ?? ''
+      requirements = [...metadata.matchAll(/^Requires-Dist: (.+)$/gm)].map(([, requirement]) => (requirement as string).trim())
     }
     cuda ||= entry.fileName.endsWith(`/${CUDA_LIBRARY}`)
   }
-  return { prefix: wheelVersion === null ? 'libtorch/' : 'torch/', wheelVersion, cuda }
+  return { prefix: wheelVersion === null ? 'libtorch/' : 'torch/', wheelVersion, requirements, cuda }
 }
 
 // Python's binding, and the libraries of PyTorch's own tests: nothing of ours uses them.

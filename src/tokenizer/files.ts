@@ -49,14 +49,22 @@ async function readJson(path: string): Promise<{ path: string; json: object } | 
 
 async function readIfThere(path: string, largest: number): Promise<{ path: string; bytes: Buffer } | null> {
   try {
-    await using file = await open(path)
-    const { size } = await file.stat()
-    if (size > largest) throw refusing(path)(`it has ${size} bytes, and more than ${largest} are not read`)
-    return { path, bytes: await file.readFile() }
+    return { path, bytes: await readBounded(path, largest) }
   } catch (error) {
     if (TokenizerError.isInstance(error)) throw error
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     throw new FileError('FILE_READ', `${path} could not be read: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function readBounded(path: string, largest: number): Promise<Buffer> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    if (size > largest) throw refusing(path)(`it has ${size} bytes, and more than ${largest} are not read`)
+    return await file.readFile()
+  } finally {
+    await file.close() // no `await using`: under Yarn's Plug'n'Play handles are not disposable
   }
 }

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findLibtorch } from '../../src/libtorch/find.js'
-import { cachedLibtorch } from '../../src/libtorch/folder.js'
+import { cachedCuda, cachedLibtorch } from '../../src/libtorch/folder.js'
 import { tinyLibrary } from '../libtorch/helpers.js'
 import { copyInstalled, LIBTORCH } from '../package/installed.js'
 import { run } from '../package/sandbox.js'
@@ -101,6 +101,12 @@ function compile(path: string, ...more: string[]): void {
   execFileSync('cc', ['-shared', '-fPIC', '-nostdlib', '-x', 'c', '/dev/null', '-x', 'none', ...more, '-o', path])
 }
 
+/** An environment in which the dynamic linker finds a driver of NVIDIA, though one that does nothing. */
+function withDriver(): NodeJS.ProcessEnv {
+  compile(join(folder, 'driver', 'libcuda.so.1'))
+  return { SOFTPROMPT_LIBTORCH: folder, LD_LIBRARY_PATH: join(folder, 'driver') }
+}
+
 function mountTmpfs(path: string, options: string): void {
   mkdirSync(path, { recursive: true })
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path])
@@ -125,7 +131,33 @@ describe.runIf(process.platform === 'linux')('the doctor finds', () => {
   it('a LibTorch with CUDA where there is no driver', async ({ skip }) => {
     if (existsSync('/proc/driver/nvidia/version')) return skip('this machine has a driver')
     writeFileSync(join(linkLibtorch(folder), 'lib', 'libtorch_cuda.so'), tinyLibrary())
-    await expectWarning('unset SOFTPROMPT_LIBTORCH', /with CUDA, but no driver/, { SOFTPROMPT_LIBTORCH: folder })
+    await expectWarning('unset SOFTPROMPT_LIBTORCH', /with CUDA, but no driver.*libcuda\.so\.1.*computes on the CPU/, {
+      SOFTPROMPT_LIBTORCH: folder,
+    })
+  })
+
+  it('a LibTorch with CUDA that lacks what it needs for it', async () => {
+    const libraries = join(linkLibtorch(folder), 'lib')
+    const cublas = join(folder, 'libcublas.so.99')
+    compile(cublas, '-Wl,-soname,libcublas.so.99')
+    compile(join(libraries, 'libtorch_cuda.so'), '-Wl,--no-as-needed', cublas)
+    rmSync(cublas)
+    await expectWarning('python3 -m pip install torch==2.13.0', /for GPUs could not be opened.*libcublas\.so\.99/, withDriver())
+  })
+
+  it('the same of one that was installed into the cache', async () => {
+    const place = cachedCuda('cu130', join(folder, 'cache', 'softprompt'))
+    const libraries = join(linkLibtorch(join(place, 'torch')), 'lib')
+    writeFileSync(join(place, 'torch', 'softprompt-libtorch.json'), JSON.stringify({ version: '2.13.0+cu130' }))
+    writeFileSync(join(libraries, 'libtorch_cuda.so'), tinyLibrary())
+    const env = { ...withDriver(), SOFTPROMPT_LIBTORCH: undefined }
+    await expectWarning(`rm -r '${place}' && ${INSTALL} --cuda cu130`, /for GPUs could not be opened/, env)
+    if (!existsSync('/proc/driver/nvidia/version')) await expectWarning(`rm -r '${place}' && ${INSTALL}`, /no driver/, {})
+  })
+
+  it('a LibTorch with CUDA and a driver, but no GPU', async () => {
+    compile(join(linkLibtorch(folder), 'lib', 'libtorch_cuda.so'))
+    await expectWarning('nvidia-smi', /with CUDA, but no GPU answers/, withDriver())
   })
 
   it('a system with musl, as node-gyp-build is told by LIBC', async () => {

@@ -53,7 +53,7 @@ describe('the computing process, run from inside the archive', () => {
   it('tunes on a CSV file, telling each step, and answers', async () => {
     const events: TuneFigures[] = []
     const { rows, dModel } = await calls.tune(csv, (event) => events.push(event))
-    expect([rows, dModel]).toEqual([20, 192])
+    expect([rows, dModel]).toEqual([100, 192])
     expect(events.filter(({ loss }) => loss !== undefined).map(({ step }) => step)).toEqual(Array.from({ length: STEPS }, (_, i) => i + 1))
     expect(events.some(({ accuracy }) => accuracy !== undefined)).toBe(true)
     expect(typeof (await calls.ask('play some jazz'))).toBe('string')
@@ -79,7 +79,7 @@ describe('the computing process, run from inside the archive', () => {
     const page = await servePage(calls, csv)
     try {
       const dom = await openPage(browser, page.url, join(folder, 'profile'))
-      expect(dom).toMatch(/id="status"[^>]*>Learned 20 × 192 numbers/)
+      expect(dom).toMatch(/id="status"[^>]*>Learned 100 × 192 numbers/)
       expect(dom).toContain('requests.csv')
       expect(/points="([^"]*)"/.exec(dom)?.[1]?.split(' ')).toHaveLength(STEPS)
       expect(dom).toMatch(/<circle class="accuracy"/)
@@ -120,5 +120,5 @@ it('runs in Electron', async ({ skip }) => {
   const stdout = await mustRun('xvfb-run', ['-a', join(dist, 'electron'), '--no-sandbox', join(again, 'app.asar')], {
     env: { ...process.env, CSV: csv, STEPS: String(STEPS), DRIVE: drive, SOFTPROMPT_LIBTORCH: undefined },
   })
-  expect(stdout).toContain('Learned 20 × 192 numbers')
+  expect(stdout).toContain('Learned 100 × 192 numbers')
 })

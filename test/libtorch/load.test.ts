@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { findLibtorch, type LibtorchSearch } from '../../src/libtorch/find.js'
+import { type FoundLibtorch, findLibtorch, type LibtorchSearch } from '../../src/libtorch/find.js'
 import { openNative } from '../../src/libtorch/load.js'
 import { REQUIRED_LIBRARIES } from '../../src/libtorch/release.js'
 import { temporaryFolder } from './helpers.js'
@@ -113,6 +113,18 @@ describe('the built package', () => {
       console.log(${MAPPED}, both[0] === both[1], typeof both[0].loadModel, process.env.OMP_WAIT_POLICY)`
     expect(await run(code, { OMP_WAIT_POLICY: undefined })).toBe('true true function passive')
     expect(await run(code, { OMP_WAIT_POLICY: 'active' })).toBe('true true function active')
+  })
+
+  it('opens what LibTorch has for GPUs where there is a driver, so that it can register itself', async () => {
+    const compile = (path: string) => execFileSync('cc', ['-shared', '-fPIC', '-nostdlib', '-x', 'c', '/dev/null', '-o', path])
+    mkdirSync(join(folder, 'lib'))
+    const { lib } = (await findLibtorch()).chosen as FoundLibtorch
+    for (const name of readdirSync(lib)) symlinkSync(join(lib, name), join(folder, 'lib', name))
+    for (const name of ['lib/libtorch_cuda.so', 'libcuda.so.1']) compile(join(folder, name))
+    const code = `import fs from 'node:fs'; await (await import('./lib/libtorch.js')).loadNative()
+      console.log(fs.readFileSync('/proc/self/maps', 'utf8').includes('libtorch_cuda'))`
+    expect(await run(code, { SOFTPROMPT_LIBTORCH: folder })).toBe('false')
+    expect(await run(code, { SOFTPROMPT_LIBTORCH: folder, LD_LIBRARY_PATH: folder })).toBe('true')
   })
 
   it('loads in several Workers at once, and outlives them', async () => {

@@ -5,7 +5,18 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Native, NativeGeneration, NativeModel, NativePromptRows, NativeStep } from '../../src/native.js'
 import { useDesk } from './support/child.js'
-import { endless, generateOptions, load, loss, openDesk, promptedRows, theRun, tokenRows, tuneOptions } from './support/desk.mjs'
+import {
+  endless,
+  generateOptions,
+  load,
+  loss,
+  openDesk,
+  promptedRows,
+  theRun,
+  tokenRows,
+  trainerOptions,
+  tuneOptions,
+} from './support/desk.mjs'
 
 let native: Native
 let model: NativeModel
@@ -267,11 +278,21 @@ describe('the desk', () => {
     expect(() => model.generate({ ...promptedRows([[3]]), promptOfRow: Int32Array.of(0) }, generateOptions(1, 1))).toThrow(TypeError)
   })
 
-  it('refuses a receiver that is no model, and models of its user', async () => {
+  it('refuses receivers that are not of its class, and objects that its user makes', async () => {
     const tuner = await model.tuner(tuneOptions()).promise
-    const Model = model.constructor as new () => NativeModel
-    expect(() => model.digest.call(tuner as unknown as NativeModel)).toThrow(TypeError)
-    expect(() => new Model()).toThrow(TypeError)
+    const copy = await model.trainable({ dtype: 'float32', threads: 1, device: 'cpu' }).promise
+    const trainer = await copy.trainer(trainerOptions()).promise
+    const all: object[] = [model, tuner, trainer]
+    for (const object of all) {
+      const { prototype } = object.constructor as new () => object
+      const methods = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter(([name]) => name !== 'constructor')
+      const others = [...all.filter((other) => other !== object), Object.create(object), new Proxy(object, {}), native, {}, prototype, null]
+      expect(methods.length).toBeGreaterThan(2)
+      for (const [name, { value }] of methods)
+        for (const other of others) expect(() => Reflect.apply(value, other, []), name).toThrow(TypeError)
+      expect(() => Reflect.construct(object.constructor as new () => object, [])).toThrow(TypeError)
+    }
+    await copy.dispose()
   })
 
   it('keeps a prompt over a file', async () => {

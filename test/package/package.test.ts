@@ -1,5 +1,5 @@
 // The packed package, from a registry to a user's empty folder. Takes minutes: `npm run test:package`.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { asCommonJs, asCts, readmeExample } from './example.js'
@@ -84,6 +84,8 @@ describe('npm', () => {
 
   it('installs LibTorch with it, and no lifecycle script', async () => {
     expect(readdirSync(join(folder, 'node_modules', LIBTORCH, 'lib')).sort()).toEqual(['libc10.so', 'libgomp.so.1', 'libtorch_cpu.so'])
+    const licenses = ['LICENSE', 'asmjit', 'ittnotify', 'json', 'libgomp', 'mkl', 'third_party', 'xbyak']
+    expect(readdirSync(join(folder, 'node_modules', LIBTORCH, 'licenses')).sort()).toEqual(licenses)
     const { scripts, devDependencies } = JSON.parse(readFileSync(join(inPackage(), 'package.json'), 'utf8'))
     expect({ scripts, devDependencies }).toEqual({})
     for (const name of readdirSync(join(folder, 'node_modules')).filter((name) => !name.startsWith('.') && !name.startsWith('@'))) {
@@ -169,4 +171,6 @@ it("yarn installs it in its way without node_modules (Plug'n'Play), and the demo
   await yarn('add', 'softprompt')
   expect(existsSync(join(folder, 'node_modules'))).toBe(false)
   expectDemo(await yarn('run', 'softprompt', ...DEMO))
+  copyFileSync(join(ROOT, 'test/package/children/files.mjs'), join(folder, 'files.mjs')) // its handles of files can do less than Node's
+  expect(JSON.parse(await yarn('node', 'files.mjs'))).toEqual({ answered: 'string', steps: 1 })
 })

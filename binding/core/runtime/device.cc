@@ -28,7 +28,8 @@ at::Device cudaDevice(const std::string& name) {
   if (!hasCuda()) {
     throw Error("DEVICE_UNAVAILABLE", "device '" + name +
                                           "' cannot be used: this LibTorch has no CUDA, or no GPU with a driver was "
-                                          "found; use device 'cpu', or install a CUDA build of LibTorch");
+                                          "found (`softprompt doctor` tells); use device 'cpu', or a CUDA build of "
+                                          "LibTorch");
   }
   const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
   if (index >= count) {

@@ -4,7 +4,7 @@ import pc from 'picocolors'
 import { SoftPromptError } from '../../errors.js'
 import { inspectFile, type ModelMemory } from '../../inspect.js'
 import { findLibtorch, type LibtorchSearch } from '../../libtorch/find.js'
-import { loadNative, packageRoot } from '../../libtorch/load.js'
+import { cudaProblem, loadNative, packageRoot } from '../../libtorch/load.js'
 import { whereNotFound, whereNotOpened, whereSlow } from '../../libtorch/remedy.js'
 import { T5 } from '../../model.js'
 import type { Native } from '../../native.js'
@@ -59,8 +59,10 @@ async function diagnose(flags: DoctorFlags): Promise<Diagnosis> {
   const findings: Finding[] = []
   const stop = (message: string, command: string | null = null) => void findings.push({ severity: 'problem', message, command })
   const native = await tryNative(libtorch, stop)
-  if (native && libtorch.chosen)
-    findings.push(...whereSlow(libtorch.chosen, native.cpuCapability).map((trouble) => ({ severity: 'warning' as const, ...trouble })))
+  if (native && libtorch.chosen) {
+    const slow = whereSlow(libtorch.chosen, { ...native, cudaProblem: cudaProblem() })
+    findings.push(...slow.map((trouble) => ({ severity: 'warning' as const, ...trouble })))
+  }
   const modelMemory = native && flags.model !== undefined ? await memoryOf(flags.model) : undefined
   const model =
     native && flags.model !== undefined
