@@ -193,7 +193,7 @@ TEST(microBatchesAddUp) {
     options.microBatchSize = microBatchSize;
     options.dropout = 0.1;
     ModelTrainer trainer(model, options, never);
-    const TrainStep step = trainer.step(rows.inputs, rows.targets, 1, never);
+    const StepFigures step = trainer.step(rows.inputs, rows.targets, 1, never);
     return std::pair(step, mastersOf(model));
   };
   const auto [whole, expected] = after(0);
