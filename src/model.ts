@@ -36,10 +36,9 @@ import type { TrainEvent } from './train/events.js'
 import { FinetuneCourse } from './train/finetune.js'
 import type { TrainReport } from './train/report.js'
 import { AdaptRun, FinetuneRun } from './train/runs.js'
-import { TrainSession } from './train/session.js'
+import { startTraining } from './train/start.js'
 import { TuneRun } from './tune/run.js'
 import { TuneSession } from './tune/session.js'
-import { checkWritable } from './writable.js'
 
 /** Facts about a loaded model. */
 export interface ModelInfo {
@@ -331,12 +330,7 @@ export class T5 {
   ): Promise<{ model: T5; report: TrainReport<Data> }> {
     return forCall(site, async () => {
       const base = this.#use()
-      const options = resolve(base)
-      const signal = options.signal ? AbortSignal.any([options.signal, stop]) : stop
-      signal.throwIfAborted()
-      if (options.checkpoint) await checkWritable(options.checkpoint.path, 'The checkpoint')
-      const course = await open(base, options, signal)
-      return TrainSession.run({ base, call: { site, signal }, options, course, tell }, ({ model, report }) => ({
+      return startTraining({ base, site, stop, tell }, resolve(base), open, ({ model, report }) => ({
         model: new T5({ ...base, ...model, path: '', isNew: false }),
         report,
       }))

@@ -4,28 +4,21 @@
  * Rules of the desk: values are checked in TypeScript before they get here, and only asserted in C++. Token ids cross as typed arrays.
  * Everything that may take long returns a {@link NativeJob} at once. Native failures are `Error`s with a string `code`.
  */
+import type {
+  NativeLoss,
+  NativeTrainableOptions,
+  NativeTrainer,
+  NativeTrainerOptions,
+  NativeTuneOptions,
+  NativeTuner,
+} from './native/learning.js'
+import type { NativeJob, NativePromptRows, TokenRows } from './native/values.js'
 
-/** Rows of token ids of unequal length: row i is `ids[offsets[i] .. offsets[i + 1])`; `offsets` has rows + 1 entries. */
-export interface TokenRows {
-  ids: Int32Array
-  offsets: Int32Array
-}
-
-/** A prompt as it crosses: float32, row-major, `rows` x `dModel`. */
-export interface NativePromptRows {
-  data: Float32Array
-  rows: number
-  dModel: number
-}
+export type * from './native/learning.js'
+export type * from './native/values.js'
 
 export interface NativePromptFile extends NativePromptRows {
   metadata: Record<string, string>
-}
-
-/** Work on a compute thread. `cancel()` makes `promise` reject with code `CANCELLED` at the next yield point; late or repeated calls do nothing. */
-export interface NativeJob<T> {
-  promise: Promise<T>
-  cancel(): void
 }
 
 /** Queries that share a call: row i is `inputs` row i behind `prompts[promptOfRow[i]]` (-1: none). */
@@ -62,108 +55,6 @@ export interface NativeGeneration {
   tokens: Int32Array
   logProb: number
   finishReason: 'eos' | 'length'
-}
-
-export interface NativeLoss {
-  reduction: 'sum' | 'mean'
-  zLoss: number
-  labelSmoothing: number
-}
-
-export type NativeOptimizer = {
-  name: 'adafactor' | 'adamw' | 'muon'
-  learningRate: number
-  weightDecay: number
-  schedule: 'constant' | 'linear' | 'cosine' | 'inverseSqrt'
-  warmupSteps: number
-  clipThreshold: number
-  decayRate: number
-  initialStep: number
-  minDimSizeToFactor: number
-  epsilon: number
-  beta1: number
-  beta2: number
-  momentum: number
-  maxGradientNorm: number
-  averageDecay: number
-}
-
-export type NativeInit =
-  | { kind: 'vocabulary'; sampledFrom: number }
-  | { kind: 'uniform'; low: number; high: number }
-  | { kind: 'labels'; labels: TokenRows; sampledFrom: number }
-  | { kind: 'text'; labels: TokenRows; sampledFrom: number }
-  | { kind: 'prompt'; prompt: NativePromptRows; sampledFrom: number }
-
-/** One of the prompts that learn at once. */
-export interface NativeRun {
-  length: number
-  init: NativeInit
-  /** Of the first prompt and the dropout masks. */
-  seed: number
-  /** In place of the optimizer's. */
-  learningRate: number
-}
-
-export interface NativeTuneOptions {
-  inputs: TokenRows
-  targets: TokenRows
-  /** The run that learns from each row; left out, every run learns from every row. */
-  runOfRow?: Int32Array
-  /** At least one. */
-  runs: NativeRun[]
-  /** Rows in front of every run's own, which learn from all. */
-  shared?: NativeRun
-  steps: number
-  batchSize: number
-  /** 0: as many rows at once as there is memory for. */
-  microBatchSize: number
-  shuffle: boolean
-  dropout: number
-  /** Of the batches. */
-  seed: number
-  loss: NativeLoss
-  optimizer: NativeOptimizer
-}
-
-export interface NativeStep {
-  /** Index of the run. */
-  run: number
-  step: number
-  loss: number
-  gradientNorm: number
-  learningRate: number
-  /** 0: the batch had none of the run's rows, and this was no step of it. */
-  examples: number
-  inputTokens: number
-  targetTokens: number
-  /** What is not finite, where the step was not taken; the prompt is as it was. */
-  diverged?: string
-}
-
-/** A run that takes part in steps; its rate is the schedule's times `rateFactor`. */
-export interface NativeActiveRun {
-  run: number
-  rateFactor: number
-}
-
-/** One or more runs over the same batches, driven from TypeScript in stretches between evaluations. Lives on its model's compute thread. */
-export interface NativeTuner {
-  /**
-   * `steps` more steps of the runs `active`, or fewer: it ends with the first that a run diverged in. `onSteps` gets those done since its last call, in order, one
-   * entry a step and run. Other work of the model gets in between steps and layers.
-   */
-  run(steps: number, active: NativeActiveRun[], onSteps: (steps: NativeStep[]) => void): NativeJob<void>
-  /** A run's prompt as it is now (the moving average where the optimiser keeps one). */
-  prompt(run: number): NativeJob<NativePromptRows>
-  /** The run goes on from these rows, with a fresh optimiser. */
-  reset(run: number, prompt: NativePromptRows): NativeJob<void>
-  /** Until `release` no other run, of this process or another, may claim the path for its checkpoint (CHECKPOINT_LOCKED). */
-  claim(path: string): NativeJob<void>
-  release(): NativeJob<void>
-  save(path: string, notes: string): NativeJob<void>
-  /** Gives back the notes saved. */
-  restore(path: string): NativeJob<string>
 }
 
 /** What a model's weights are held in. */
@@ -218,59 +109,6 @@ export interface NativeModel {
   digest(): NativeJob<string>
   /** Cancels what is queued and running (code MODEL_DISPOSED), ends the thread, frees the tensors. Settles when that is done. */
   dispose(): Promise<void>
-}
-
-/** How a model that is to learn computes: the masters of its weights are float32 in any case. */
-export interface NativeTrainableOptions {
-  dtype: 'float32' | 'bfloat16'
-  threads: number
-  device: string
-}
-
-export interface NativeTrainerOptions {
-  /** The schedule's length. */
-  steps: number
-  dropout: number
-  /** Of the dropout masks. */
-  seed: number
-  /** Rows in one pass, whose gradients are added up; 0: all of a batch. */
-  microBatchSize: number
-  loss: NativeLoss
-  /** Adafactor or AdamW, without a moving average (OPTION_UNSUPPORTED). */
-  optimizer: NativeOptimizer & {
-    /** T5's Adafactor: a weight's rate is the schedule's times max(RMS(weight), 1e-3). */
-    parameterScaling: boolean
-  }
-}
-
-export interface NativeTrainStep {
-  step: number
-  /** A target token's mean. */
-  loss: number
-  gradientNorm: number
-  learningRate: number
-  examples: number
-  inputTokens: number
-  targetTokens: number
-  /** What is not finite, where the step was not taken; the weights are as they were. */
-  diverged?: string
-}
-
-/** Training of all weights of a trainable model, on batches that the caller makes. Lives on its model's compute thread. */
-export interface NativeTrainer {
-  /** One step; its rate is the schedule's times `rateFactor`. Cancelled, it has changed nothing. */
-  step(inputs: TokenRows, targets: TokenRows, rateFactor: number): NativeJob<NativeTrainStep>
-  /** Summed over the target tokens; without dropout. Nothing changes. */
-  loss(inputs: TokenRows, targets: TokenRows): NativeJob<{ negativeLogProb: number; targetTokens: number }>
-  /** Remembers the weights of now, and `recall` goes back to them; optimiser and step stay. Checkpoints have them too. */
-  keep(): NativeJob<void>
-  recall(): NativeJob<void>
-  /** Until `release` no other run, of this process or another, may claim the path for its checkpoint (CHECKPOINT_LOCKED). */
-  claim(path: string): NativeJob<void>
-  release(): NativeJob<void>
-  save(path: string, notes: string): NativeJob<void>
-  /** Gives back the notes saved; the run goes on bit for bit as the one that was saved. */
-  restore(path: string): NativeJob<string>
 }
 
 export interface NativeLoadOptions {

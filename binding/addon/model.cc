@@ -214,12 +214,12 @@ Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
     std::vector<RunStart> starts;
     for (const RunOptions& run : runs) starts.push_back(startOf(run));
     options.fingerprint = session.model.fingerprint;
-    const TunerId id = ++session.lastTuner;
+    const RunId id = ++session.lastRun;
     session.tuners[id] =
         std::make_unique<Tuner>(executor, std::move(data), starts, options, shared ? startOf(*shared) : RunStart{});
     return id;
   };
-  const auto toJs = [session = session_](Napi::Env env, TunerId id) -> Napi::Value {
+  const auto toJs = [session = session_](Napi::Env env, RunId id) -> Napi::Value {
     return TunerObject::make(env, session, id);
   };
   return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
@@ -227,10 +227,7 @@ Napi::Value Model::tuner(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::digest(const Napi::CallbackInfo& info) {
   auto work = [&session = *session_](YieldPoint& yieldPoint) { return digestOf(*session.model.executor, yieldPoint); };
-  const auto toJs = [](Napi::Env env, const std::string& digest) -> Napi::Value {
-    return Napi::String::New(env, digest);
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toText);
 }
 
 Napi::Value Model::dispose(const Napi::CallbackInfo& info) {

@@ -55,11 +55,11 @@ Napi::Value Model::trainable(const Napi::CallbackInfo& info) {
 Napi::Value Model::trainer(const Napi::CallbackInfo& info) {
   auto work = [options = modelTrainerOptions(info[0].ToObject()), &session = *session_](YieldPoint& yieldPoint) {
     auto trainer = std::make_unique<ModelTrainer>(session.model, options, yieldPoint);
-    const TrainerId id = ++session.lastTrainer;
+    const RunId id = ++session.lastRun;
     session.trainers[id] = std::move(trainer);
     return id;
   };
-  const auto toJs = [session = session_](Napi::Env env, TrainerId id) -> Napi::Value {
+  const auto toJs = [session = session_](Napi::Env env, RunId id) -> Napi::Value {
     return TrainerObject::make(env, session, id);
   };
   return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
@@ -67,10 +67,7 @@ Napi::Value Model::trainer(const Napi::CallbackInfo& info) {
 
 Napi::Value Model::fingerprint(const Napi::CallbackInfo& info) {
   auto work = [&session = *session_](YieldPoint& yieldPoint) { return fingerprintOf(session.model, yieldPoint); };
-  const auto toJs = [](Napi::Env env, const std::string& fingerprint) -> Napi::Value {
-    return Napi::String::New(env, fingerprint);
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toText);
 }
 
 Napi::Value Model::saveWeights(const Napi::CallbackInfo& info) {

@@ -15,8 +15,9 @@
 namespace softprompt {
 
 class Environment;
-using TunerId = uint64_t;
-using TrainerId = uint64_t;
+using RunId = uint64_t;
+template <typename Run>
+using Runs = std::unordered_map<RunId, std::unique_ptr<Run>>;
 
 // Its environment keeps it until the thread has ended, so tasks hold a plain reference.
 struct Session {
@@ -29,10 +30,9 @@ struct Session {
 
   // Of the compute thread alone.
   LoadedModel model;  // no executor: not loaded yet, or at its end
-  std::unordered_map<TunerId, std::unique_ptr<Tuner>> tuners;
-  TunerId lastTuner = 0;
-  std::unordered_map<TrainerId, std::unique_ptr<ModelTrainer>> trainers;
-  TrainerId lastTrainer = 0;
+  Runs<Tuner> tuners;
+  Runs<ModelTrainer> trainers;
+  RunId lastRun = 0;
 
   // Of the JS thread alone.
   std::vector<JobId> disposals;  // calls of dispose() that wait for the end

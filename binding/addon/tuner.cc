@@ -1,14 +1,9 @@
 #include "addon/tuner.h"
 
 #include <algorithm>
-#include <string>
-#include <utility>
+#include <vector>
 
-#include "addon/environment.h"
 #include "addon/events.h"
-#include "addon/options.h"
-#include "addon/values.h"
-#include "addon/work.h"
 
 namespace softprompt {
 
@@ -17,23 +12,13 @@ namespace {
 // Steps that may wait for JavaScript: a run of many small steps against an event loop that is blocked.
 constexpr size_t kMaxSteps = 65536;
 
-Napi::Object stepObject(Napi::Env env, const StepResult& step) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("run", static_cast<double>(step.run));
-  object.Set("step", static_cast<double>(step.step));
-  object.Set("loss", step.loss);
-  object.Set("gradientNorm", step.gradientNorm);
-  object.Set("learningRate", step.learningRate);
-  object.Set("examples", static_cast<double>(step.examples));
-  object.Set("inputTokens", static_cast<double>(step.inputTokens));
-  object.Set("targetTokens", static_cast<double>(step.targetTokens));
-  if (!step.diverged.empty()) object.Set("diverged", step.diverged);
-  return object;
-}
-
 void deliverSteps(Napi::Env env, Jobs& jobs, JobId id, const std::vector<StepResult>& steps) {
   Napi::Array array = Napi::Array::New(env, steps.size());
-  for (uint32_t i = 0; i < steps.size(); ++i) array.Set(i, stepObject(env, steps[i]));
+  for (uint32_t i = 0; i < steps.size(); ++i) {
+    Napi::Object step = stepObject(env, steps[i]);
+    step.Set("run", static_cast<double>(steps[i].run));
+    array.Set(i, step);
+  }
   jobs.call(env, id, {array});
 }
 
@@ -61,43 +46,12 @@ bool isDiverged(const StepResult& step) {
 }  // namespace
 
 Napi::Function TunerObject::define(Napi::Env env) {
-  return DefineClass(env, "NativeTuner",
-                     {
-                         InstanceMethod<&TunerObject::run>("run"),
-                         InstanceMethod<&TunerObject::prompt>("prompt"),
-                         InstanceMethod<&TunerObject::reset>("reset"),
-                         InstanceMethod<&TunerObject::claim>("claim"),
-                         InstanceMethod<&TunerObject::release>("release"),
-                         InstanceMethod<&TunerObject::save>("save"),
-                         InstanceMethod<&TunerObject::restore>("restore"),
-                     });
-}
-
-Napi::Object TunerObject::make(Napi::Env env, const SessionHandle& session, TunerId id) {
-  Environment& environment = Environment::of(env);
-  environment.constructing = session;
-  Napi::Object object = environment.tunerClass.New({});
-  Unwrap(object)->id_ = id;
-  return object;
-}
-
-TunerObject::TunerObject(const Napi::CallbackInfo& info)
-    : ObjectWrap(info), session_(std::exchange(Environment::of(info.Env()).constructing, nullptr)) {
-  expect(info.Env(), session_ != nullptr, "tuners to be made by a model's tuner()");
-}
-
-// Collected: no job of it is open, since a job keeps it.
-TunerObject::~TunerObject() {
-  if (!session_) return;
-  auto drop = [&session = *session_, id = id_](YieldPoint&) {
-    session.tuners.erase(id);
-    return false;
-  };
-  try {
-    session_->thread->submit(
-        std::make_shared<FunctionTask>(TaskKind::kWork, std::move(drop), [](std::exception_ptr) {}));
-  } catch (...) {  // the thread has ended, and the run with it; or its queue is full, and the run ends with the model
-  }
+  return defineRun(env, "NativeTuner",
+                   {
+                       InstanceMethod<&TunerObject::run>("run"),
+                       InstanceMethod<&TunerObject::prompt>("prompt"),
+                       InstanceMethod<&TunerObject::reset>("reset"),
+                   });
 }
 
 Napi::Value TunerObject::run(const Napi::CallbackInfo& info) {
@@ -109,69 +63,27 @@ Napi::Value TunerObject::run(const Napi::CallbackInfo& info) {
 
   const JobId id = environment.jobs.open(env, Value(), info[2].As<Napi::Function>());
   const auto events = std::make_shared<Events<StepResult>>(environment, id, kMaxSteps, deliverSteps);
-  auto step = [&session = *session_, tuner = id_, events, runs = activeRuns(info[1]),
-               left = steps](YieldPoint& yieldPoint) mutable {
+  auto step = [tuner = held(), events, runs = activeRuns(info[1]), left = steps](YieldPoint& yieldPoint) mutable {
     if (left <= 0) return false;
-    const std::vector<StepResult> results = session.tuners.at(tuner)->step(runs, yieldPoint);
+    const std::vector<StepResult> results = tuner().step(runs, yieldPoint);
     events->pushTogether(results);
     return --left > 0 && std::none_of(results.begin(), results.end(), isDiverged);
   };
   auto onSettled = [&environment, id](std::exception_ptr failure) {
     environment.settle(id, std::move(failure), [](Napi::Env e) { return e.Undefined(); });
   };
-  return launch(env, id, session_->thread,
+  return launch(env, id, thread(),
                 std::make_shared<FunctionTask>(TaskKind::kWork, std::move(step), std::move(onSettled)));
 }
 
 Napi::Value TunerObject::prompt(const Napi::CallbackInfo& info) {
-  auto work = [&session = *session_, id = id_, run = runIndex(info[0])](YieldPoint&) {
-    return promptNumbers(session.tuners.at(id)->prompt(run));
-  };
-  const auto toJs = [](Napi::Env env, const PromptNumbers& prompt) -> Napi::Value { return promptObject(env, prompt); };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+  auto work = [run = runIndex(info[0])](Tuner& tuner, YieldPoint&) { return promptNumbers(tuner.prompt(run)); };
+  return start(info, std::move(work), promptObject);
 }
 
 Napi::Value TunerObject::reset(const Napi::CallbackInfo& info) {
-  auto work = [&session = *session_, id = id_, run = runIndex(info[0]), prompt = promptRows(info[1])](YieldPoint&) {
-    session.tuners.at(id)->reset(run, prompt);
-    return Nothing{};
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);
-}
-
-Napi::Value TunerObject::claim(const Napi::CallbackInfo& info) {
-  auto work = [&session = *session_, id = id_, path = text(info[0], "path")](YieldPoint&) {
-    session.tuners.at(id)->claim(path);
-    return Nothing{};
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);
-}
-
-Napi::Value TunerObject::release(const Napi::CallbackInfo& info) {
-  auto work = [&session = *session_, id = id_](YieldPoint&) {
-    session.tuners.at(id)->release();
-    return Nothing{};
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);
-}
-
-Napi::Value TunerObject::save(const Napi::CallbackInfo& info) {
-  auto work = [&session = *session_, id = id_, path = text(info[0], "path"),
-               notes = text(info[1], "notes")](YieldPoint&) {
-    session.tuners.at(id)->save(path, notes);
-    return Nothing{};
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toUndefined);
-}
-
-Napi::Value TunerObject::restore(const Napi::CallbackInfo& info) {
-  auto work = [&session = *session_, id = id_, path = text(info[0], "path")](YieldPoint&) {
-    return session.tuners.at(id)->restore(path);
-  };
-  const auto toJs = [](Napi::Env env, const std::string& notes) -> Napi::Value {
-    return Napi::String::New(env, notes);
-  };
-  return startJob({info.Env(), Value(), {}}, session_->thread, TaskKind::kWork, std::move(work), toJs);
+  return start(info,
+               [run = runIndex(info[0]), prompt = promptRows(info[1])](Tuner& tuner) { tuner.reset(run, prompt); });
 }
 
 }  // namespace softprompt

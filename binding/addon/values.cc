@@ -120,4 +120,17 @@ Napi::Object generationObject(Napi::Env env, const Generation& generation) {
   return object;
 }
 
+Napi::Object stepObject(Napi::Env env, const StepFigures& step) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("step", static_cast<double>(step.step));
+  object.Set("loss", step.loss);
+  object.Set("gradientNorm", step.gradientNorm);
+  object.Set("learningRate", step.learningRate);
+  object.Set("examples", static_cast<double>(step.examples));
+  object.Set("inputTokens", static_cast<double>(step.inputTokens));
+  object.Set("targetTokens", static_cast<double>(step.targetTokens));
+  if (!step.diverged.empty()) object.Set("diverged", step.diverged);
+  return object;
+}
+
 }  // namespace softprompt

@@ -8,6 +8,7 @@
 #include "addon/napi.h"
 #include "core/generate/generate.h"
 #include "core/prompt/prompt.h"
+#include "core/train/step_figures.h"
 
 namespace softprompt {
 
@@ -32,5 +33,6 @@ struct PromptNumbers {
 PromptNumbers promptNumbers(const at::Tensor& rows);
 Napi::Object promptObject(Napi::Env env, const PromptNumbers& prompt);
 Napi::Object generationObject(Napi::Env env, const Generation& generation);
+Napi::Object stepObject(Napi::Env env, const StepFigures& step);
 
 }  // namespace softprompt

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "addon/environment.h"
@@ -52,6 +53,9 @@ Napi::Object startJob(const Caller& caller, const std::shared_ptr<ComputeThread>
 struct Nothing {};
 inline Napi::Value toUndefined(Napi::Env env, const Nothing&) {
   return env.Undefined();
+}
+inline Napi::Value toText(Napi::Env env, const std::string& text) {
+  return Napi::String::New(env, text);
 }
 
 }  // namespace softprompt

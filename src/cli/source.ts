@@ -11,6 +11,11 @@ export interface SourceFlags {
   sample?: number
 }
 
+export interface LengthFlags {
+  maxInputLength?: number
+  maxTargetLength?: number
+}
+
 /** How the rows of a data file are read; shown below a command's own flags. */
 export function sourceOptions(command: Command): Command {
   return command
@@ -21,6 +26,13 @@ export function sourceOptions(command: Command): Command {
     .option('--target-column <name>', 'the field that is the target (default: target)')
     .option('--format <name>', "jsonl, json, csv, tsv or parquet (default: what the file's name ends in; jsonl for -)")
     .option('--sample <N>', 'so many of the rows only, drawn evenly: the file (of tune, --train) may be larger than memory', integer)
+}
+
+/** Where token ids of examples are cut. */
+export function lengthOptions(command: Command): Command {
+  return command
+    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
+    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
 }
 
 /** A file (or - for standard input) with what the flags say of its fields. */

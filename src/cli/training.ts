@@ -3,35 +3,20 @@ import pc from 'picocolors'
 import { OptionError } from '../errors.js'
 import type { T5 } from '../model.js'
 import type { TrainingOptions } from '../options/training.js'
-import { type ModelResult, reportForm, writeReport } from '../report/write.js'
+import { type ModelResult, writeReport } from '../report/write.js'
 import { checkModelFolder } from '../save.js'
 import type { TrainingRun } from '../train/run.js'
 import type { AdaptEvent, FinetuneEvent } from '../train/runs.js'
-import { checkWritable } from '../writable.js'
-import { integer, real } from './arguments.js'
+import { real } from './arguments.js'
+import { checkKeeping, evaluationOptions, keepingOptions, type LearningFlags, stepOptions } from './learning.js'
 import { bytes, count, duration, metricsLine, note, print } from './output.js'
 import { progressView } from './progress.js'
 
 /** Flags of the commands that train all parameters of a model. */
-export interface TrainingFlags {
+export interface TrainingFlags extends LearningFlags {
   out: string
   saveDtype?: 'float32' | 'bfloat16'
-  steps?: number
-  batchSize?: number
-  microBatchSize?: number
-  seed?: number
   optimizer?: 'adafactor' | 'adamw'
-  learningRate?: number
-  dropout?: number
-  evaluateEvery?: number
-  patience?: number
-  timeLimit?: number
-  onDivergence?: 'fail' | 'stop'
-  checkpoint?: string
-  checkpointEvery?: number
-  resume?: boolean
-  report?: string
-  json?: boolean
 }
 
 export function outOptions(command: Command): Command {
@@ -41,29 +26,14 @@ export function outOptions(command: Command): Command {
 }
 
 export function trainingOptions(command: Command, defaults: { rate: string; dropout: string }): Command {
-  return command
-    .optionsGroup('Training:')
-    .option('--steps <N>', 'steps of training (default: 1000)', integer)
-    .option('--batch-size <N>', 'examples a step (default: 32)', integer)
-    .option('--micro-batch-size <N>', 'rows in one pass, where a batch is too large for the memory (default: all)', integer)
-    .option('--seed <N>', 'same seed, same weights (default: 0)', integer)
+  return stepOptions(command, 'weights')
     .option('--optimizer <name>', 'adafactor (as T5, with parameter scaling) or adamw (default: adafactor)')
     .option('--learning-rate <X>', `(default: ${defaults.rate})`, real)
     .option('--dropout <X>', `while it trains (default: ${defaults.dropout})`, real)
-    .option('--time-limit <seconds>', 'stop training after so long, and keep the best weights', real)
-    .option('--on-divergence <how>', 'fail, or stop and keep the best weights (default: fail)')
 }
 
-export function keepingOptions(command: Command): Command {
-  return command
-    .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
-    .option('--patience <N>', 'stop after N evaluations without a better one', integer)
-    .optionsGroup('Keeping and telling:')
-    .option('--checkpoint <file>', "where the run's state is kept, to resume from: all weights and the optimizer's state")
-    .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end)', integer)
-    .option('--resume', 'go on from the checkpoint, if there is one')
-    .option('--report <file>', 'write how the run went: a page (.html), or the numbers (.json)')
-    .option('--json', 'events and the result as JSON lines')
+export function choosingOptions(command: Command): Command {
+  return keepingOptions(evaluationOptions(command, 'weights'), { held: ": all weights and the optimizer's state" })
 }
 
 /** What the flags say that both commands have. */
@@ -77,16 +47,12 @@ export function trainingOf(flags: TrainingFlags): TrainingOptions {
   } as TrainingOptions
 }
 
-/** A large model takes its time to load: what is wrong with the flags or the files is told before. */
+/** As checkKeeping. */
 export async function checkTrainingFlags(flags: TrainingFlags): Promise<void> {
   if (flags.saveDtype !== undefined && !['float32', 'bfloat16'].includes(flags.saveDtype))
     throw new OptionError('OPTION_INVALID', `--save-dtype is ${JSON.stringify(flags.saveDtype)}, but must be float32 or bfloat16.`)
   await checkModelFolder(flags.out)
-  if (flags.report) {
-    await checkWritable(flags.report, 'The report')
-    reportForm(flags.report)
-  }
-  if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
+  await checkKeeping(flags)
 }
 
 /**

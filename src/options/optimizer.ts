@@ -14,8 +14,8 @@ interface AnyOptimizer {
   /** A gradient whose L2 norm (over the whole prompt, or all weights) is larger is scaled down to it, before the update rule sees it; 0 for no limit. @defaultValue 0 */
   maxGradientNorm?: number
   /**
-   * What is evaluated and handed out is a moving average of the steps' prompts, A = averageDecay * A + (1 - averageDecay) * P, with less of the past in the first
-   * steps (Polyak and Juditsky 1992); 0 for the last step's own. Training goes on from P. @defaultValue 0
+   * What is evaluated and handed out is a moving average of the steps' prompts (or weights), A = averageDecay * A + (1 - averageDecay) * P, with less of the past
+   * in the first steps (Polyak and Juditsky 1992); 0 for the last step's own. Training goes on from P. @defaultValue 0
    */
   averageDecay?: number
 }

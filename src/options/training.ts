@@ -4,6 +4,7 @@ import { boolean, type Checked, integer, number, oneOf, seed, signal } from './c
 import { type CheckpointOptions, checkpointChoice } from './checkpoint.js'
 import { checkLoss, type LossOptions } from './loss.js'
 import { checkModelOptimizer, type ModelOptimizer, type ModelOptimizerOptions } from './model-optimizer.js'
+import type { OnDivergence } from './tune.js'
 
 /** What training all parameters takes, whatever it learns from. The model that the call is on stays as it is: a copy of it learns. */
 export interface TrainingOptions {
@@ -31,8 +32,11 @@ export interface TrainingOptions {
   patience?: number
   /** Seconds after which the training stops, evaluates once more, and gives its result; `report.stopped` is then 'timeLimit'. */
   timeLimit?: number
-  /** When a loss or gradient is not finite: reject with TUNE_DIVERGED ('fail'), or end with the best weights so far ('stop'). @defaultValue 'fail' */
-  onDivergence?: 'fail' | 'stop'
+  /**
+   * When a loss or gradient is not finite: reject with TUNE_DIVERGED ('fail'), end with the best weights so far ('stop'), or go back to them, with a fresh
+   * optimizer, at a tenth of the rate, up to three times ('lowerRate'). The last two also act where the loss keeps rising. @defaultValue 'fail'
+   */
+  onDivergence?: OnDivergence
   /** A file to which the whole state is written every `every` steps (at least: at the end), and from which `resume` goes on. */
   checkpoint?: CheckpointOptions
   /** Go on from the checkpoint, where its file exists; the result is then that of a run that was never interrupted. @defaultValue false */
@@ -56,7 +60,7 @@ export interface ResolvedTraining {
   evaluateEvery: number
   patience: number | undefined
   timeLimit: number | undefined
-  onDivergence: 'fail' | 'stop'
+  onDivergence: OnDivergence
   checkpoint: { path: string; every: number } | undefined
   resume: boolean
   seed: number
@@ -76,7 +80,7 @@ export const TRAINING_CHECKS = {
   evaluateEvery: integer(1),
   patience: integer(1),
   timeLimit: number({ above: 0 }),
-  onDivergence: oneOf('fail', 'stop'),
+  onDivergence: oneOf('fail', 'stop', 'lowerRate'),
   checkpoint: checkpointChoice,
   resume: boolean,
   seed,

@@ -80,7 +80,7 @@ export function trainReport<Data>(base: Frozen, options: ResolvedTraining, cours
   const perSecond = (count: number) => (state.trainingSeconds > 0 ? count / state.trainingSeconds : 0)
   return {
     steps: state.step,
-    bestStep: state.best?.step ?? state.step,
+    bestStep: state.kept ?? state.step,
     stopped: state.ended ?? null,
     divergences: state.divergences,
     bestMetric: measured ? course.ranking.bestMetric : null,

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
-import { CheckpointError, TuneError } from '../errors.js'
+import { CheckpointError } from '../errors.js'
 import { type Frozen, requireGradients } from '../frozen.js'
 import { type Call, finish } from '../job.js'
 import type { NativeTrainer, NativeTrainStep } from '../native.js'
 import { nativeOptimizer, rateFactor } from '../options/model-optimizer.js'
 import type { ResolvedTraining } from '../options/training.js'
 import { tokenRows } from '../rows.js'
-import { capital } from '../tune/divergence.js'
 import { RateMeter } from '../tune/rate.js'
 import type { Batch, Course, Learner } from './course.js'
+import { TrainGuard } from './divergence.js'
 import type { TrainEvent } from './events.js'
 import { type TrainReport, trainReport, trainSettings } from './report.js'
 import { type Identity, TrainState, type TrainStopReason } from './state.js'
@@ -45,7 +45,9 @@ export class TrainSession<Data> {
   #savedAt = 0
   /** Aborts when the time is up. */
   #limit: AbortSignal | undefined
-  #next: Promise<Batch | undefined> | undefined
+  /** The next ones, made beforehand. */
+  readonly #batches: Promise<Batch | undefined>[] = []
+  readonly #guard: TrainGuard
 
   private constructor(
     private readonly of: TrainCall<Data>,
@@ -54,6 +56,8 @@ export class TrainSession<Data> {
   ) {
     this.#state = new TrainState(of.options.steps)
     this.#learner = { model, trainer, call: of.call }
+    const { call, options, tell } = of
+    this.#guard = new TrainGuard({ call, options, trainer, tell, keep: () => this.#averaged(() => this.#keep()) })
   }
 
   /** Trains to the end. Where it fails after it began, the error's `partial` is what `wrap` makes of what was learned. */
@@ -101,7 +105,7 @@ export class TrainSession<Data> {
     const { checkpoint, resume, timeLimit, steps } = options
     if (checkpoint) await finish(call, () => this.trainer.claim(checkpoint.path))
     if (timeLimit !== undefined) this.#limit = AbortSignal.timeout(1000 * timeLimit)
-    if (!resume || !checkpoint || !existsSync(checkpoint.path)) return
+    if (!resume || !checkpoint || !existsSync(checkpoint.path)) return this.#guard.begin(this.#state)
     const notes = await finish(call, () => this.trainer.restore(checkpoint.path))
     this.#state = TrainState.fromNotes(notes, this.#identity(), { steps, path: checkpoint.path })
     const { step, digest, seconds } = this.#state
@@ -137,6 +141,7 @@ export class TrainSession<Data> {
   async #between(): Promise<void> {
     const { options } = this.of
     const state = this.#state
+    await this.#guard.look(state)
     if (state.ended) return
     if (this.#evaluationDue()) await this.#evaluate()
     if (state.step >= options.steps) state.ended = 'steps'
@@ -146,11 +151,11 @@ export class TrainSession<Data> {
 
   async #step(): Promise<void> {
     const { call, course, options } = this.of
-    const batch = await (this.#next ?? course.next())
+    const batch = await (this.#batches.shift() ?? course.next())
     if (!batch) return this.#endText()
     const signals = [call.signal, this.#limit].filter((signal) => signal !== undefined)
     const stoppable: Call = { site: call.site, signal: signals.length > 0 ? AbortSignal.any(signals) : undefined }
-    const factor = rateFactor(options.optimizer, this.#state.step + 1)
+    const factor = this.#state.rateFactor * rateFactor(options.optimizer, this.#state.step + 1)
     this.#rate.start()
     this.#tokenRate.start()
     try {
@@ -158,7 +163,7 @@ export class TrainSession<Data> {
       this.#prepareNext()
       const done = await step
       if (done.diverged === undefined) this.#took(done, batch)
-      else this.#diverged(done.diverged)
+      else this.#diverged(done.diverged, batch)
     } catch (error) {
       if (!this.#limit?.aborted || call.signal?.aborted) throw error
     }
@@ -167,8 +172,10 @@ export class TrainSession<Data> {
   /** The next batch is made while a step is computed. What goes wrong with it is told when it is needed. */
   #prepareNext(): void {
     const { course, options } = this.of
-    this.#next = this.#state.step + 1 < options.steps ? course.next() : undefined
-    this.#next?.catch(() => {})
+    if (this.#batches.length > 0 || this.#state.step + 1 >= options.steps) return
+    const next = course.next()
+    next.catch(() => {})
+    this.#batches.push(next)
   }
 
   async #endText(): Promise<void> {
@@ -191,13 +198,10 @@ export class TrainSession<Data> {
     this.of.tell({ type: 'step', step, steps, loss, learningRate, gradientNorm, examplesPerSecond, tokensPerSecond, secondsLeft })
   }
 
-  #diverged(seen: string): void {
-    const what = capital(seen)
-    if (this.of.options.onDivergence === 'fail') throw new TuneError('TUNE_DIVERGED', what)
-    const { step } = this.#state
-    this.#state.divergences.push({ step, what, rateFactor: null })
-    this.of.tell({ type: 'divergence', step, what, rateFactor: null })
-    this.#state.ended = 'diverged'
+  /** Where the run goes on, it takes this batch once more. */
+  #diverged(what: string, batch: Batch): void {
+    this.#guard.note(what)
+    this.#batches.unshift(Promise.resolve(batch))
   }
 
   #evaluationDue(): boolean {
@@ -208,12 +212,34 @@ export class TrainSession<Data> {
   }
 
   async #evaluate(): Promise<void> {
-    const { call, course } = this.of
+    const { course, tell } = this.of
     const { step } = this.#state
-    const { metrics, outcome } = await course.measure!(this.#learner)
-    const best = this.#state.evaluated({ step, metrics, outcome }, course.ranking)
-    if (best) await finish(call, () => this.trainer.keep())
-    this.of.tell({ type: 'evaluation', step, metrics, best })
+    await this.#averaged(async () => {
+      const { metrics, outcome } = await course.measure!(this.#learner)
+      const best = this.#state.evaluated({ step, metrics, outcome }, course.ranking)
+      if (best) await this.#keep()
+      tell({ type: 'evaluation', step, metrics, best })
+    })
+  }
+
+  #keep(): Promise<void> {
+    return finish(this.of.call, () => this.trainer.keep())
+  }
+
+  /** `work` on the weights that are handed out: their moving average, where there is one. An abort does not come in between. */
+  async #averaged(work: () => Promise<void>): Promise<void> {
+    if (!this.#hasAverage) return work()
+    const call: Call = { site: this.of.call.site }
+    await finish(call, () => this.trainer.exchange())
+    try {
+      await work()
+    } finally {
+      await finish(call, () => this.trainer.exchange())
+    }
+  }
+
+  get #hasAverage(): boolean {
+    return this.of.options.optimizer.averageDecay > 0
   }
 
   async #save(call: Call): Promise<void> {
@@ -232,8 +258,9 @@ export class TrainSession<Data> {
     const { base, course, options } = this.of
     const { model } = this.#learner
     this.#state.seconds = this.#seconds()
-    const { best, step } = this.#state
-    if (best && best.step !== step) await finish(call, () => this.trainer.recall())
+    const { kept, step } = this.#state
+    if (kept !== undefined && (kept !== step || this.#hasAverage)) await finish(call, () => this.trainer.recall())
+    else if (this.#hasAverage) await finish(call, () => this.trainer.exchange())
     const fingerprint = await finish(call, () => model.native.fingerprint())
     return { model: { ...model, fingerprint }, report: trainReport(base, options, course, this.#state) }
   }

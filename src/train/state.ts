@@ -2,6 +2,7 @@ import { CheckpointError } from '../errors.js'
 import type { NativeTrainStep } from '../native.js'
 import { Curve } from '../tune/curve.js'
 import { type Evaluated, Evaluations } from '../tune/evaluations.js'
+import { LossWatch } from '../tune/losses.js'
 import type { TuneOutcome } from '../tune/outcome.js'
 import type { Divergence, StopReason } from '../tune/state.js'
 
@@ -24,6 +25,11 @@ export class TrainState extends Evaluations<BestWeights> {
   digest = ''
   ended: TrainStopReason | undefined
   divergences: Divergence[] = []
+  /** Times the schedule's rate. */
+  rateFactor = 1
+  readonly watch = new LossWatch()
+  /** Where losses are watched: the step with the lowest, whose weights are kept while none were measured. */
+  safe: number | undefined
   readonly losses: Curve<'loss' | 'learningRate' | 'gradientNorm'>
   /** `rss`: bytes that the process holds in memory. */
   readonly pace: Curve<'examplesPerSecond' | 'tokensPerSecond' | 'rss'>
@@ -34,11 +40,17 @@ export class TrainState extends Evaluations<BestWeights> {
     this.pace = new Curve(steps)
   }
 
+  /** The step whose weights the run gives, whatever it does now; undefined: the last one's. */
+  get kept(): number | undefined {
+    return this.best?.step ?? (this.ended === 'diverged' ? this.safe : undefined)
+  }
+
   add({ step, examples, inputTokens, targetTokens, loss, learningRate, gradientNorm }: NativeTrainStep): void {
     this.step = step
     this.examples += examples
     this.tokens += inputTokens + targetTokens
     this.losses.add(step, { loss, learningRate, gradientNorm })
+    this.watch.add(loss)
   }
 
   /** `identity`: what must be the same where the run goes on. */
@@ -55,8 +67,9 @@ export class TrainState extends Evaluations<BestWeights> {
         `The checkpoint ${path} is of a run with another ${differing.join(', ')}. Give what that run was given, another path, or leave 'resume' out.`,
       )
     const state = new TrainState(steps)
-    const { losses, pace, ended, ...rest } = saved.state
+    const { losses, pace, ended, watch, ...rest } = saved.state
     Object.assign(state, rest)
+    Object.assign(state.watch, watch)
     state.losses.restore(losses)
     state.pace.restore(pace)
     // A run that went on to its last step may go on from there, with more steps, time or patience; one that diverged may not.

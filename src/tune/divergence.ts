@@ -1,7 +1,7 @@
 import { TuneError } from '../errors.js'
 import { type Call, finish } from '../job.js'
 import type { NativeTuner } from '../native.js'
-import type { ResolvedTune } from '../options/tune.js'
+import type { OnDivergence, ResolvedTune } from '../options/tune.js'
 import type { TuneEvent } from './events.js'
 import { watchWindow } from './losses.js'
 import type { RunState, TuneState } from './state.js'
@@ -11,7 +11,7 @@ const SETBACKS = 3
 const LOWER = 0.1
 
 /** Whether a rising loss counts as a divergence too, and prompts are kept to go back to. */
-export function isWatched({ onDivergence }: ResolvedTune): boolean {
+export function isWatched({ onDivergence }: { onDivergence?: OnDivergence | undefined }): boolean {
   return onDivergence === 'stop' || onDivergence === 'lowerRate'
 }
 
@@ -102,7 +102,8 @@ export class DivergenceGuard {
   #tell(state: TuneState, run: number, setbacks: number): void {
     const own = state.runs[run] as RunState
     const what = capital(this.#diverged.get(run) as string)
-    const rateFactor = nextRateFactor(this.options, own, setbacks, what)
+    const { onDivergence, several } = this.options
+    const rateFactor = nextRateFactor(onDivergence ?? (several ? 'stop' : 'fail'), own.rateFactor, setbacks, what)
     const divergence = { step: state.step, what, rateFactor }
     own.divergences.push(divergence)
     this.listener.tell({ type: 'divergence', ...(this.options.several && { run }), ...divergence })
@@ -112,14 +113,13 @@ export class DivergenceGuard {
 }
 
 /** The factor of the rate that a run which diverged goes on with; null: it stops. Throws TUNE_DIVERGED where the call is to fail. */
-function nextRateFactor({ onDivergence, several }: ResolvedTune, { rateFactor }: RunState, setbacks: number, what: string): number | null {
-  const policy = onDivergence ?? (several ? 'stop' : 'fail')
+export function nextRateFactor(policy: OnDivergence, rateFactor: number, setbacks: number, what: string): number | null {
   if (policy === 'fail') throw new TuneError('TUNE_DIVERGED', what)
   return policy === 'lowerRate' && setbacks < SETBACKS ? rateFactor * LOWER : null
 }
 
 /** What is wrong where a window of steps with this mean loss was the second in a row that is high. */
-function risingLoss(mean: number, lowest: number, step: number, rate: number): string {
+export function risingLoss(mean: number, lowest: number, step: number, rate: number): string {
   const seen = `the loss keeps rising: it was ${lowest.toFixed(2)} and is ${mean.toFixed(2)} at step ${step}`
   return `${seen} (learning rate ${rate}): try a learning rate a tenth of it, or a warm-up`
 }

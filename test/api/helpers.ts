@@ -45,8 +45,8 @@ export function snips(part: 'train' | 'validation' | 'test', rows: number): Exam
 
 export const TINY_RUN: TuneOptions = { train: TINY_EXAMPLES, prompt: { length: 4 }, steps: 6, batchSize: 3, seed: 7 }
 
-export async function collect(events: AsyncIterable<TuneEvent>): Promise<TuneEvent[]> {
-  const all: TuneEvent[] = []
+export async function collect<Event = TuneEvent>(events: AsyncIterable<Event>): Promise<Event[]> {
+  const all: Event[] = []
   for await (const event of events) all.push(event)
   return all
 }

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "core/checkpoint/safetensors.h"
 #include "core/train/muon.h"
+#include "fixture.h"
 #include "hashed.h"
 
 using namespace softprompt;
@@ -19,7 +20,7 @@ constexpr double kTolerance = 1e-6;
 
 // One tensor of the answers that make_optimizer.py works out.
 at::Tensor answer(const std::string& name) {
-  static const SafetensorsFile file(FIXTURES "/train/optimizer.safetensors");
+  static const SafetensorsFile file(fixture::folder("train") + "/optimizer.safetensors");
   return file.read(name);
 }
 

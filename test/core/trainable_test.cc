@@ -95,7 +95,7 @@ Sampled sampled(const std::map<std::string, at::Tensor>& tensors) {
 
 // The largest difference of each tensor's numbers and norm, beside the norm over the root of its size.
 void checkSampled(const std::map<std::string, at::Tensor>& tensors, const std::string& answer, double tolerance) {
-  static const SafetensorsFile file(std::string(FIXTURES) + "/train/trainer.safetensors");
+  static const SafetensorsFile file(fixture::folder("train") + "/trainer.safetensors");
   const at::Tensor numbers = file.read(answer), norms = file.read(answer + ".norms");
   const Sampled got = sampled(tensors);
   CHECK_EQ(got.numbers.numel(), numbers.numel());
@@ -193,7 +193,7 @@ TEST(microBatchesAddUp) {
     options.microBatchSize = microBatchSize;
     options.dropout = 0.1;
     ModelTrainer trainer(model, options, never);
-    const TrainStep step = trainer.step(rows.inputs, rows.targets, 1, never);
+    const StepFigures step = trainer.step(rows.inputs, rows.targets, 1, never);
     return std::pair(step, mastersOf(model));
   };
   const auto [whole, expected] = after(0);

@@ -34,7 +34,7 @@ TokenRows realRows(const at::Tensor& ids, const at::Tensor& mask) {
 
 class Reference {
  public:
-  Reference() : file_(FIXTURES "/train/tune.safetensors") {}
+  Reference() : file_(fixture::folder("train") + "/tune.safetensors") {}
   TrainingSet data() const {
     return {rowsWith(file_.read("inputs.ids"), file_.read("inputs.lengths")),
             rowsWith(file_.read("targets.ids"), file_.read("targets.lengths"))};

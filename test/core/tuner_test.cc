@@ -11,6 +11,7 @@
 #include "check.h"
 #include "core/platform/file.h"
 #include "core/train/learned_prompt.h"
+#include "fixture.h"
 #include "one_run.h"
 #include "toy_model.h"
 
@@ -252,7 +253,7 @@ TEST(tuner_refuses_a_broken_checkpoint) {
   tuner.save(file.path(), "{}");
   std::filesystem::resize_file(file.path(), std::filesystem::file_size(file.path()) - 4);
   CHECK_THROWS(tuner.restore(file.path()), "CHECKPOINT_INVALID");
-  CHECK_THROWS(tuner.restore(FIXTURES "/train/optimizer.safetensors"), "CHECKPOINT_INVALID");
+  CHECK_THROWS(tuner.restore(fixture::folder("train") + "/optimizer.safetensors"), "CHECKPOINT_INVALID");
 }
 
 TEST(tuner_says_when_it_diverges) {

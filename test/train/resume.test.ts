@@ -16,12 +16,15 @@ async function* documents() {
 const finetune = { ...TINY_FINETUNE, steps: 12, validation: TINY_EXAMPLES, evaluateEvery: 3, dropout: 0.1, learningRate: 0.01 }
 const adapt = { ...TINY_ADAPT, steps: 12, validation: TINY_TEXT.slice(0, 20), evaluateEvery: 3 }
 
+const averaging = { learningRate: undefined, optimizer: { name: 'adafactor', learningRate: 0.01, averageDecay: 0.9 } as const }
+
 type Outcome = { model: T5; report: TrainReport<unknown> }
 type Run = AsyncIterable<{ type: string; step?: number }> & { result: Promise<Outcome>; abort(reason?: unknown): void }
 
 /** Each gives a run with some options more. */
 const runs: [string, (more: object) => Run][] = [
   ['finetune', (more) => t5.finetune({ ...finetune, ...more } as FinetuneOptions)],
+  ['finetune, of averages', (more) => t5.finetune({ ...finetune, ...averaging, ...more } as FinetuneOptions)],
   ['adapt', (more) => t5.adapt({ ...adapt, ...more } as AdaptOptions)],
   ['adapt, of a stream', (more) => t5.adapt({ ...adapt, text: documents(), shuffleBuffer: 5, ...more } as AdaptOptions)],
 ]

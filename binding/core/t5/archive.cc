@@ -1,6 +1,7 @@
 #include "core/t5/archive.h"
 
 #include <ATen/ops/empty.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <ostream>
 #include <streambuf>

@@ -1,12 +1,14 @@
 // The model as a TorchScript archive: what convert writes, and how a file is known to be of that make.
 #pragma once
 
-#include <torch/csrc/jit/api/module.h>
-
 #include <string>
 
 #include "core/checkpoint/torchscript.h"
 #include "core/t5/config.h"
+
+namespace torch::jit {
+struct Module;
+}
 
 namespace softprompt {
 

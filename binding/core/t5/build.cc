@@ -1,5 +1,7 @@
 #include "core/t5/build.h"
 
+#include <torch/csrc/jit/api/module.h>
+
 #include <cctype>
 #include <map>
 #include <memory>

@@ -2,10 +2,12 @@
 // checkpoint's own names, so that state_dict() of the saved file is that of the Hugging Face checkpoint.
 #pragma once
 
-#include <torch/csrc/jit/api/module.h>
-
 #include "core/checkpoint/safetensors.h"
 #include "core/t5/config.h"
+
+namespace torch::jit {
+struct Module;
+}
 
 namespace softprompt {
 

@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <functional>
 #include <stdexcept>
@@ -76,25 +77,20 @@ class FastExecutor final : public Executor {
   // Few rows, as decoding has them, go by our own product, which gives float32 and each row's own sums.
   at::Tensor logits(const at::Tensor& decoderHidden) override {
     const bool isFew = decoderHidden.dim() == 2 && decoderHidden.size(0) <= kFewRows;
-    if (!isFew || wantsGradient(decoderHidden)) return plain_->logits(decoderHidden);
-    const at::NoGradGuard noGrad;
-    return step_.logits(decoderHidden);
+    return isFew && !wantsGradient(decoderHidden) ? step_.logits(decoderHidden) : plain_->logits(decoderHidden);
   }
 
   std::vector<float> logProbs(const at::Tensor& decoderHidden, const std::vector<Pick>& picks) override {
-    const at::NoGradGuard noGrad;
     return step_.logProbs(decoderHidden, picks);
   }
 
   std::unique_ptr<DecoderCache> startCache(const Encoded& encoded, Pass& pass) override {
-    const at::NoGradGuard noGrad;
     const auto packing = packingOf(encoded.mask);
     if (!packing) return plain_->startCache(encoded, pass);
     return step_.start(encoded.hidden, *packing, pass.yieldPoint);
   }
 
   at::Tensor step(const at::Tensor& ids, DecoderCache& cache, Pass& pass) override {
-    const at::NoGradGuard noGrad;
     auto* own = dynamic_cast<StepCache*>(&cache);
     return own ? step_.step(ids, *own, pass.yieldPoint) : plain_->step(ids, cache, pass);
   }

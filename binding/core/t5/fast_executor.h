@@ -2,11 +2,13 @@
 // their own. It must equal the plain one, to which it leaves what it does not do itself: rows with holes.
 #pragma once
 
-#include <torch/csrc/jit/api/module.h>
-
 #include <memory>
 
 #include "core/t5/executor.h"
+
+namespace torch::jit {
+struct Module;
+}
 
 namespace softprompt {
 

@@ -1,6 +1,7 @@
 #include "core/t5/fast_step.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -46,6 +47,7 @@ FastStep::FastStep(const T5Config& config, StepWeights weights, BiasesOf biasesO
     : config_(config), weights_(std::move(weights)), biasesOf_(std::move(biasesOf)) {}
 
 std::unique_ptr<StepCache> FastStep::start(const at::Tensor& hidden, const Packing& packing, YieldPoint& yieldPoint) {
+  const at::NoGradGuard noGrad;
   const auto layers = static_cast<int64_t>(weights_.blocks.size());
   const at::Tensor encoded = hidden.flatten(0, 1).index_select(0, packing.places.narrow(0, 0, packing.tokens));
   auto cache = std::make_unique<StepCache>(layers, heads(), weights_.embedding.scalar_type(), lengthsOf(packing));
@@ -82,6 +84,7 @@ void FastStep::project(const at::Tensor& encoded, const Packing& packing, int64_
 }
 
 at::Tensor FastStep::step(const at::Tensor& ids, StepCache& cache, YieldPoint& yieldPoint) {
+  const at::NoGradGuard noGrad;
   const at::Tensor hidden =
       weights_.embedding.index_select(0, ids).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
   return isFloat() ? stepAs<float>(hidden, cache, yieldPoint) : stepAs<uint16_t>(hidden, cache, yieldPoint);
@@ -107,6 +110,7 @@ at::Tensor FastStep::scaled(const at::Tensor& hidden) const {
 }
 
 at::Tensor FastStep::logits(const at::Tensor& hidden) {
+  const at::NoGradGuard noGrad;
   return isFloat() ? logitsAs<float>(scaled(hidden)) : logitsAs<uint16_t>(scaled(hidden));
 }
 
@@ -120,6 +124,7 @@ at::Tensor FastStep::logitsAs(const at::Tensor& hidden) {
 }
 
 std::vector<float> FastStep::logProbs(const at::Tensor& hidden, const std::vector<Pick>& picks) {
+  const at::NoGradGuard noGrad;
   return isFloat() ? logProbsAs<float>(scaled(hidden), picks) : logProbsAs<uint16_t>(scaled(hidden), picks);
 }
 

@@ -18,6 +18,7 @@
 
 namespace softprompt {
 
+// Records nothing for gradients.
 class FastStep {
  public:
   // Gives, for each block, the bias [1, H, 1, n] of the query at position n - 1 to keys 0 .. n - 1, float32.

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include <string>
 #include <vector>
 
 #include "core/t5/config.h"
+
+namespace torch::jit {
+struct Module;
+}
 
 namespace softprompt {
 

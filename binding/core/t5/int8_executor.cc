@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <stdexcept>
 #include <utility>
@@ -62,27 +63,23 @@ class Int8Executor final : public Executor {
   }
 
   at::Tensor logits(const at::Tensor& decoderHidden) override {
-    const at::NoGradGuard noGrad;
     std::vector<int64_t> shape = decoderHidden.sizes().vec();
     shape.back() = config().vocabSize;
     return step_.logits(decoderHidden.reshape({-1, config().dModel})).view(shape);
   }
 
   std::vector<float> logProbs(const at::Tensor& decoderHidden, const std::vector<Pick>& picks) override {
-    const at::NoGradGuard noGrad;
     return step_.logProbs(decoderHidden, picks);
   }
 
   std::unique_ptr<DecoderCache> startCache(const Encoded& encoded, Pass& pass) override {
-    const at::NoGradGuard noGrad;
     const auto packing = packingOf(encoded.mask);
     if (!packing) throw std::logic_error("rows with holes in int8");
     return step_.start(encoded.hidden, *packing, pass.yieldPoint);
   }
 
   at::Tensor step(const at::Tensor& ids, DecoderCache& cache, Pass& pass) override {
-    const at::NoGradGuard noGrad;
-    return step_.step(ids.contiguous(), dynamic_cast<StepCache&>(cache), pass.yieldPoint);
+    return step_.step(ids, dynamic_cast<StepCache&>(cache), pass.yieldPoint);
   }
 
   // What is held: the matrices by names of their own.

@@ -2,11 +2,13 @@
 // differentiated. On the CPU.
 #pragma once
 
-#include <torch/csrc/jit/api/module.h>
-
 #include <memory>
 
 #include "core/t5/executor.h"
+
+namespace torch::jit {
+struct Module;
+}
 
 namespace softprompt {
 

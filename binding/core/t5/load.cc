@@ -1,5 +1,7 @@
 #include "core/t5/load.h"
 
+#include <torch/csrc/jit/api/module.h>
+
 #include "core/checkpoint/model_folder.h"
 #include "core/checkpoint/read_file.h"
 #include "core/checkpoint/torchscript.h"

@@ -1,5 +1,7 @@
 #include "core/t5/make_executor.h"
 
+#include <torch/csrc/jit/api/module.h>
+
 #include <cstdlib>
 #include <string>
 

@@ -1,6 +1,7 @@
 #include "core/t5/position_biases.h"
 
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/jit/api/module.h>
 
 namespace softprompt {
 

@@ -2,12 +2,19 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include <string>
 #include <vector>
 
 #include "core/t5/config.h"
+
+namespace c10 {
+struct IValue;
+}
+
+namespace torch::jit {
+struct Module;
+}
 
 namespace softprompt {
 

@@ -1,6 +1,7 @@
 #include "core/t5/step_weights.h"
 
 #include <ATen/ops/empty.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <algorithm>
 

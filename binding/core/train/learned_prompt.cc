@@ -7,12 +7,6 @@
 namespace softprompt {
 namespace {
 
-// The weight of the past in the moving average: small at first, so that the initial prompt is soon forgotten.
-double averageWeight(double decay, int64_t step) {
-  const auto t = static_cast<double>(step);
-  return std::min(decay, (1 + t) / (10 + t));
-}
-
 // Empty if `value` is finite.
 std::string complaint(const char* what, double value, int64_t step, double rate) {
   if (std::isfinite(value)) return "";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,11 +19,12 @@
 #include "core/train/objective.h"
 #include "core/train/optimizer.h"
 #include "core/train/state_file.h"
+#include "core/train/weight_average.h"
 
 namespace softprompt {
 namespace {
 
-const std::string kWeights = "weights.", kKept = "kept.", kOptimizer = "optimizer.";
+const std::string kWeights = "weights.", kKept = "kept.", kAverage = "average.", kOptimizer = "optimizer.";
 
 // Beyond this squares are not float32 numbers any more.
 constexpr double kLargestNorm = 1e18;
@@ -42,16 +44,6 @@ void checkBatch(const TokenRows& inputs, const TokenRows& targets, const T5Confi
   }
 }
 
-NamedTensors copiesOf(const NamedTensors& tensors) {
-  NamedTensors copies;
-  for (const auto& [name, tensor] : tensors) copies.emplace_back(name, tensor.clone());
-  return copies;
-}
-
-void copyInto(NamedTensors& to, const NamedTensors& from) {
-  for (size_t i = 0; i < to.size(); ++i) to[i].second.copy_(from[i].second);
-}
-
 // Rows first .. first + count - 1 of a batch.
 std::vector<int64_t> rowsFrom(int64_t first, int64_t count) {
   std::vector<int64_t> rows(count);
@@ -67,9 +59,10 @@ struct ModelTrainer::State {
   std::string fingerprint;  // of the weights that the run began with
   std::unique_ptr<Trainable> network;
   WeightOptimizer optimizer;
+  WeightAverage average;
   NamedTensors kept;  // empty: none
   int64_t step = 0;   // steps done
-  std::unique_ptr<FileLock> claimed;
+  std::optional<FileLock> claimed;
 
   RunIdentity identity() const;
   TrainLoss pass(const TokenRows& inputs, const TokenRows& targets, const std::vector<int64_t>& rows,
@@ -152,19 +145,21 @@ ModelTrainer::ModelTrainer(LoadedModel& model, const ModelTrainerOptions& option
                                             fingerprintOf(model, yieldPoint),
                                             std::move(network),
                                             WeightOptimizer(options.rule, model.masters, options.steps),
+                                            WeightAverage(options.rule.optimizer.averageDecay, model.masters),
                                             {},
                                             0,
-                                            nullptr});
+                                            {}});
 }
 
 ModelTrainer::~ModelTrainer() = default;
 
-TrainStep ModelTrainer::step(const TokenRows& inputs, const TokenRows& targets, double rateFactor,
-                             YieldPoint& yieldPoint) {
+StepFigures ModelTrainer::step(const TokenRows& inputs, const TokenRows& targets, double rateFactor,
+                               YieldPoint& yieldPoint) {
   State& state = *state_;
+  state.average.requireOwn();
   checkBatch(inputs, targets, state.model.executor->config());
   for (const TrainableWeight& weight : state.network->weights()) weight.gradient.zero_();
-  TrainStep result;
+  StepFigures result;
   result.step = state.step + 1;
   result.examples = inputs.size();
   result.inputTokens = tokensOf(inputs);
@@ -186,6 +181,7 @@ TrainStep ModelTrainer::step(const TokenRows& inputs, const TokenRows& targets, 
   result.diverged = state.complaint(result.loss, result.gradientNorm, result.learningRate);
   if (!result.diverged.empty()) return result;
   state.optimizer.update(state.step, rateFactor);
+  state.average.add(state.step);
   refreshWeights(state.model);
   ++state.step;
   return result;
@@ -234,9 +230,23 @@ void ModelTrainer::recall() {
   refreshWeights(state.model);
 }
 
+void ModelTrainer::setBack() {
+  State& state = *state_;
+  state.average.requireOwn();
+  recall();
+  state.optimizer.reset();
+  state.average.restart();
+}
+
+void ModelTrainer::exchange() {
+  State& state = *state_;
+  if (state.average.tensors().empty()) return;
+  state.average.exchange();
+  refreshWeights(state.model);
+}
+
 void ModelTrainer::claim(const std::string& path) {
-  state_->claimed.reset();
-  state_->claimed = std::make_unique<FileLock>(path);
+  state_->claimed.emplace(path);
 }
 
 void ModelTrainer::release() {
@@ -245,12 +255,14 @@ void ModelTrainer::release() {
 
 void ModelTrainer::save(const std::string& path, const std::string& notes) const {
   const State& state = *state_;
+  state.average.requireOwn();
   StateFile file{state.identity(), state.step, 0, notes, {}};
   const auto add = [&](const std::string& prefix, const NamedTensors& tensors) {
     for (const auto& [name, tensor] : tensors) file.tensors.emplace_back(prefix + name, tensor);
   };
   add(kWeights, state.model.masters);
   add(kOptimizer, state.optimizer.state());
+  add(kAverage, state.average.tensors());
   add(kKept, state.kept);
   writeStateFile(path, file);
 }
@@ -260,6 +272,8 @@ std::string ModelTrainer::restore(const std::string& path) {
   const StateFile file = readStateFile(path, state.identity());
   std::map<std::string, at::Tensor> tensors(file.tensors.begin(), file.tensors.end()), optimizer;
   const NamedTensors weights = state.restoredWeights(tensors, kWeights, path);
+  const NamedTensors average =
+      state.average.tensors().empty() ? NamedTensors{} : state.restoredWeights(tensors, kAverage, path);
   const auto firstKept = tensors.lower_bound(kKept);
   const bool hasKept = firstKept != tensors.end() && firstKept->first.starts_with(kKept);
   NamedTensors kept = hasKept ? state.restoredWeights(tensors, kKept, path) : NamedTensors{};
@@ -272,6 +286,7 @@ std::string ModelTrainer::restore(const std::string& path) {
     invalidStateFile(path, error.what());
   }
   copyInto(state.model.masters, weights);
+  state.average.restore(average);
   state.kept = std::move(kept);
   state.step = file.step;
   refreshWeights(state.model);

@@ -9,6 +9,7 @@
 #include "core/runtime/token_rows.h"
 #include "core/t5/load.h"
 #include "core/train/options.h"
+#include "core/train/step_figures.h"
 #include "core/train/weight_optimizer.h"
 
 namespace softprompt {
@@ -20,17 +21,6 @@ struct ModelTrainerOptions {
   uint64_t seed = 0;  // of the dropout masks
   LossOptions loss;
   WeightRule rule;
-};
-
-struct TrainStep {
-  int64_t step = 0;         // 1-based: steps done
-  double loss = 0;          // a target token's mean, without z-loss, whatever the reduction
-  double gradientNorm = 0;  // of all weights together, before clipping
-  double learningRate = 0;
-  int64_t examples = 0;
-  int64_t inputTokens = 0;  // real ones
-  int64_t targetTokens = 0;
-  std::string diverged;  // what is not finite, and what to do; the weights are then as they were before. Else empty
 };
 
 struct TrainLoss {
@@ -48,7 +38,7 @@ class ModelTrainer {
   // Learns from a batch: row i of inputs with row i of targets, ids as they are. The rate is the schedule's times
   // `rateFactor`. Throws Error DATA_*, TOKEN_OUT_OF_RANGE, and Cancelled between layers; the state is then that of the
   // step before.
-  TrainStep step(const TokenRows& inputs, const TokenRows& targets, double rateFactor, YieldPoint& yieldPoint);
+  StepFigures step(const TokenRows& inputs, const TokenRows& targets, double rateFactor, YieldPoint& yieldPoint);
   // Of the weights as they are now, without dropout.
   TrainLoss loss(const TokenRows& inputs, const TokenRows& targets, YieldPoint& yieldPoint);
   int64_t stepsDone() const;
@@ -56,6 +46,11 @@ class ModelTrainer {
   // Remembers the weights of now; goes back to those remembered last (or does nothing). Optimiser and step stay.
   void keep();
   void recall();
+  // Goes on from the weights remembered last, with a fresh optimiser; the step stays.
+  void setBack();
+  // Where the rule has a moving average of the weights: the model gets it in their place, and by a second call they
+  // come back. No step, checkpoint or setBack in between.
+  void exchange();
 
   // Until release, no other run may claim this path for its checkpoint. Throws Error CHECKPOINT_LOCKED and FILE_WRITE.
   void claim(const std::string& path);

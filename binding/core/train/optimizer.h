@@ -34,4 +34,7 @@ std::unique_ptr<Optimizer> makeOptimizer(const OptimizerOptions& options, at::In
 // cosine reach zero at totalSteps, inverseSqrt is learningRate * sqrt(max(warmupSteps, 1) / (step + 1)).
 double learningRateAt(const OptimizerOptions& options, int64_t step, int64_t totalSteps);
 
+// The weight of the past in a moving average after `step` (from 0): small at first, to forget the start soon.
+double averageWeight(double decay, int64_t step);
+
 }  // namespace softprompt

@@ -33,4 +33,9 @@ double learningRateAt(const OptimizerOptions& options, int64_t step, int64_t tot
   return options.learningRate * scheduleFactor(options, step, done);
 }
 
+double averageWeight(double decay, int64_t step) {
+  const auto t = static_cast<double>(step);
+  return std::min(decay, (1 + t) / (10 + t));
+}
+
 }  // namespace softprompt

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -26,7 +27,7 @@ struct Tuner::State {
   BatchOrder order;
   std::vector<LearnedPrompt> prompts;  // one a run, and last, where there is one, the shared part
   int64_t step = 0;                    // steps done
-  std::unique_ptr<FileLock> claimed;   // the checkpoint
+  std::optional<FileLock> claimed;     // the checkpoint
   int64_t rowsAtOnce = 0;              // options.microBatchSize, or less where the memory did not hold it; 0: all
   bool hasShared = false;
 
@@ -141,8 +142,8 @@ Tuner::Tuner(Executor& model, TrainingSet data, const std::vector<RunStart>& run
   if (shared.prompt.defined()) checkPrompt(shared.prompt, model.config().dModel);
   checkTrainingSet(data, model.config());
   const BatchOrder order(data.inputs.size(), options.batchSize, options.shuffle, options.seed);
-  state_ = std::unique_ptr<State>(new State{
-      model, std::move(data), options, order, {}, 0, nullptr, options.microBatchSize, shared.prompt.defined()});
+  state_ = std::unique_ptr<State>(
+      new State{model, std::move(data), options, order, {}, 0, {}, options.microBatchSize, shared.prompt.defined()});
   const auto add = [&](const std::string& name, const RunStart& start) {
     OptimizerOptions optimizer = options.optimizer;
     optimizer.learningRate = start.learningRate;
@@ -195,8 +196,7 @@ void Tuner::reset(int64_t run, const at::Tensor& prompt) {
 }
 
 void Tuner::claim(const std::string& path) {
-  state_->claimed.reset();
-  state_->claimed = std::make_unique<FileLock>(path);
+  state_->claimed.emplace(path);
 }
 
 void Tuner::release() {

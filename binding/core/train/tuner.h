@@ -13,6 +13,7 @@
 #include "core/runtime/token_rows.h"
 #include "core/t5/executor.h"
 #include "core/train/options.h"
+#include "core/train/step_figures.h"
 
 namespace softprompt {
 
@@ -36,16 +37,9 @@ struct ActiveRun {
   double rateFactor = 1;
 };
 
-struct StepResult {
+// Without examples, the batch had no row of the run's, whose step this was not.
+struct StepResult : StepFigures {
   int64_t run = 0;
-  int64_t step = 0;  // 1-based: steps done
-  double loss = 0;   // a target token's mean, without z-loss, whatever the reduction: comparable between runs
-  double gradientNorm = 0;
-  double learningRate = 0;
-  int64_t examples = 0;     // 0: the batch had no row of the run's, whose step this was not
-  int64_t inputTokens = 0;  // real ones, prompt rows not counted
-  int64_t targetTokens = 0;
-  std::string diverged;  // what is not finite, and what to do; the prompt is then as it was before. Else empty
 };
 
 class Tuner {

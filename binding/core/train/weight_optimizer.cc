@@ -33,9 +33,8 @@ at::Tensor decayed(at::Tensor& average, double decay, const at::Tensor& value) {
 WeightOptimizer::WeightOptimizer(const WeightRule& rule, const NamedTensors& weights, int64_t steps)
     : rule_(rule), steps_(steps) {
   const OptimizerKind kind = rule.optimizer.kind;
-  if (kind == OptimizerKind::kMuon || rule.optimizer.averageDecay > 0) {
-    throw Error("OPTION_UNSUPPORTED",
-                "all weights are trained by adafactor or adamw, without a moving average: choose one of them");
+  if (kind == OptimizerKind::kMuon) {
+    throw Error("OPTION_UNSUPPORTED", "all weights are trained by adafactor or adamw: choose one of them");
   }
   for (const auto& [name, tensor] : weights) {
     const at::Tensor weight = asMatrix(tensor.detach());
@@ -124,6 +123,12 @@ void WeightOptimizer::adamw(Slot& slot, double clip, int64_t step, double rate) 
             .epsilon = o.epsilon,
             .keep = 1 - rate * o.weightDecay,
             .rate = rate / (1 - std::pow(o.beta1, t))});
+}
+
+void WeightOptimizer::reset() {
+  for (Slot& slot : slots_) {
+    for (auto& [name, tensor] : slot.state) tensor.zero_();
+  }
 }
 
 NamedTensors WeightOptimizer::state() const {

@@ -17,7 +17,7 @@
 namespace softprompt {
 
 struct WeightRule {
-  OptimizerOptions optimizer;  // adafactor or adamw; no moving average; maxGradientNorm is of all weights together
+  OptimizerOptions optimizer;  // adafactor or adamw; maxGradientNorm is of all weights together
   bool parameterScaling = false;
 };
 
@@ -31,6 +31,9 @@ class WeightOptimizer {
   double measure(const std::vector<at::Tensor>& gradients);
   // Takes the step `step` (from 0) with the gradients measured last.
   void update(int64_t step, double rateFactor);
+
+  // As it began.
+  void reset();
 
   NamedTensors state() const;
   // Throws Error CHECKPOINT_INVALID, naming the tensor; nothing has changed then.

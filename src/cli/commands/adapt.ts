@@ -8,7 +8,7 @@ import { type DocumentUnit, resolveText, type TextFiles, type TextFormat } from 
 import { integer, objective, real, repeated } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, withLoaded } from '../load.js'
-import { checkTrainingFlags, keepingOptions, outOptions, type TrainingFlags, train, trainingOf, trainingOptions } from '../training.js'
+import { checkTrainingFlags, choosingOptions, outOptions, type TrainingFlags, train, trainingOf, trainingOptions } from '../training.js'
 
 interface AdaptFlags extends Omit<ModelFlags, 'model'>, TrainingFlags {
   model?: string
@@ -60,8 +60,8 @@ export function adaptCommand(root: Command): void {
       objective,
     )
     .option('--preset <name>', "adaptation, or pretraining with T5's schedule (default: pretraining with --config, else adaptation)")
-  trainingOptions(command, { rate: "0.001, or 0.01 by T5's schedule", dropout: '0' }).optionsGroup('Choosing the best weights:')
-  keepingOptions(command)
+  trainingOptions(command, { rate: "0.001, or 0.01 by T5's schedule", dropout: '0' })
+  choosingOptions(command)
     .addHelpText('after', EXAMPLES)
     .action((flags: AdaptFlags) => interruptible((signal) => adapt(flags, signal)))
   machineOptions(command)

@@ -2,19 +2,17 @@ import type { Command } from 'commander'
 import { checkReadable } from '../../data/lines.js'
 import type { Evaluation } from '../../evaluate.js'
 import { metricList } from '../../options/metrics.js'
-import { integer, list } from '../arguments.js'
+import { list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { count, note, percent, print, warningLine } from '../output.js'
 import { loadPrompts, type PromptFlags, promptOptions } from '../prompts.js'
-import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
+import { type LengthFlags, lengthOptions, type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
-interface EvaluateFlags extends ModelFlags, SourceFlags, PromptFlags {
+interface EvaluateFlags extends ModelFlags, SourceFlags, LengthFlags, PromptFlags {
   data: string
   metric?: string[]
   labels?: string[]
-  maxInputLength?: number
-  maxTargetLength?: number
   predictions?: boolean
   json?: boolean
 }
@@ -33,8 +31,7 @@ export function evaluateCommand(root: Command): void {
     .requiredOption('--data <F>', 'examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
     .option('--metric <name>', 'metrics; repeat or use commas (default: accuracy)', list)
     .option('--labels <a,b>', 'choose among these', list)
-    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
-    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+  lengthOptions(command)
     .option('--predictions', 'show every input with its target and prediction (and, of an ensemble, the share of the prompts that agree)')
     .option('--json', 'one JSON object')
     .addHelpText('after', EXAMPLES)

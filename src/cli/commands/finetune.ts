@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { checkReadable } from '../../data/lines.js'
 import { type FinetuneOptions, resolveFinetune } from '../../options/finetune.js'
-import { integer, list, real } from '../arguments.js'
+import { list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
+import { exampleOptions, metricOptions } from '../learning.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
-import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
-import { checkTrainingFlags, keepingOptions, outOptions, type TrainingFlags, train, trainingOf, trainingOptions } from '../training.js'
+import { type LengthFlags, lengthOptions, type SourceFlags, sourceOf, sourceOptions } from '../source.js'
+import { checkTrainingFlags, choosingOptions, outOptions, type TrainingFlags, train, trainingOf, trainingOptions } from '../training.js'
 
-interface FinetuneFlags extends ModelFlags, SourceFlags, TrainingFlags {
+interface FinetuneFlags extends ModelFlags, SourceFlags, LengthFlags, TrainingFlags {
   train: string
   validation?: string
   validationSplit?: number
@@ -15,8 +16,6 @@ interface FinetuneFlags extends ModelFlags, SourceFlags, TrainingFlags {
   sentinel?: boolean
   metric?: string[]
   bestMetric?: string
-  maxInputLength?: number
-  maxTargetLength?: number
 }
 
 const EXAMPLES = `
@@ -33,18 +32,14 @@ export function finetuneCommand(root: Command): void {
     .description('train all parameters of a model on examples')
     .requiredOption('--train <F>', 'training examples: .jsonl, .json, .csv, .tsv or .parquet; - for standard input')
   outOptions(command)
-    .option('--validation <F>', 'examples to pick the best weights by')
-    .option('--validation-split <share>', 'draw this share of the training rows for it, by the seed (0.1)', real)
+  exampleOptions(command, 'weights')
   sourceOptions(command)
     .option('--tasks <a,b>', "tasks that rows name in their column task; a task's name goes in front of its inputs", list)
     .option('--sentinel', 'targets begin with <extra_id_0>: for models trained by span corruption alone')
-    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
-    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
+  lengthOptions(command)
   trainingOptions(command, { rate: '0.001', dropout: '0.1' })
-    .optionsGroup('Choosing the best weights:')
-    .option('--metric <name>', 'metrics to evaluate, the first picks the best weights; repeat or use commas (default: accuracy)', list)
-    .option('--best-metric <name>', 'the metric that picks the best weights')
-  keepingOptions(command)
+  metricOptions(command, 'weights')
+  choosingOptions(command)
     .addHelpText('after', EXAMPLES)
     .action((flags: FinetuneFlags) => interruptible((signal) => finetune(flags, signal)))
   machineOptions(command)

@@ -3,50 +3,43 @@ import pc from 'picocolors'
 import { checkReadable } from '../../data/lines.js'
 import { OptionError } from '../../errors.js'
 import type { T5 } from '../../model.js'
-import { type Init, type OnDivergence, resolveTune, type TuneOptions } from '../../options/tune.js'
+import { type Init, resolveTune, type TuneOptions } from '../../options/tune.js'
 import { SoftPrompt } from '../../prompt.js'
-import { reportForm, writeReport } from '../../report/write.js'
+import { writeReport } from '../../report/write.js'
 import type { PresetName } from '../../tune/presets.js'
 import type { TuneReport } from '../../tune/report.js'
 import type { TuneResult } from '../../tune/run.js'
 import { checkWritable } from '../../writable.js'
 import { type InitChoice, init, integer, integers, list, real, reals } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
+import {
+  checkKeeping,
+  evaluationOptions,
+  exampleOptions,
+  keepingOptions,
+  type LearningFlags,
+  metricOptions,
+  stepOptions,
+} from '../learning.js'
 import { type ModelFlags, machineOptions, modelOption, withLoaded } from '../load.js'
 import { bytes, count, duration, metricsLine, percent, print, warningLine } from '../output.js'
 import { keepPartial } from '../partial.js'
 import { progressView } from '../progress.js'
 import { lossOf, optimizerOf, type RuleFlags, ruleOptions } from '../rule.js'
 import { outPaths, outputsOf, type RunFlags, runsOf, runsTable } from '../runs.js'
-import { type SourceFlags, sourceOf, sourceOptions } from '../source.js'
+import { type LengthFlags, lengthOptions, type SourceFlags, sourceOf, sourceOptions } from '../source.js'
 
-interface TuneFlags extends ModelFlags, SourceFlags, RunFlags, RuleFlags {
+interface TuneFlags extends ModelFlags, SourceFlags, LengthFlags, LearningFlags, RunFlags, RuleFlags {
   train: string
   validation?: string
   validationSplit?: number
-  steps?: number
-  batchSize?: number
   length?: number
   init?: InitChoice
-  seed?: number
-  dropout?: number
   preset?: PresetName
-  evaluateEvery?: number
   metric?: string[]
   bestMetric?: string
-  patience?: number
-  microBatchSize?: number
-  timeLimit?: number
-  onDivergence?: OnDivergence
-  maxInputLength?: number
-  maxTargetLength?: number
   sentinel?: boolean
-  checkpoint?: string
-  checkpointEvery?: number
   keep?: number
-  resume?: boolean
-  report?: string
-  json?: boolean
 }
 
 const EXAMPLES = `
@@ -69,19 +62,15 @@ export function tuneCommand(root: Command): void {
       '-o, --out <P>',
       'where the prompt is saved: P.safetensors (or P.npy); with {seed}, {rate} or {task} in it, each run of several',
     )
-    .option('--validation <F>', 'examples to pick the best prompt by')
-    .option('--validation-split <share>', 'draw this share of the training rows for it, by the seed (0.1)', real)
+  exampleOptions(command, 'prompt')
   sourceOptions(command)
-    .optionsGroup('Training:')
-    .option('--steps <N>', 'steps of training (default: 1000)', integer)
-    .option('--batch-size <N>', 'examples a step (default: 32)', integer)
+  stepOptions(command, 'prompt')
     .option('--length <N>', 'rows of the prompt (default: 100)', integer)
     .option(
       '--init <how>',
       "start from vocabulary, uniform, uniform:low,high, labels:a,b, text:'some words', prompt:FILE or the mean of prompts, mean:FILE,FILE (default: vocabulary)",
       init,
     )
-    .option('--seed <N>', 'same seed, same prompt (default: 0)', integer)
     .option('--seeds <a,b>', 'a run for each of these seeds, all in one pass over the same batches (drawn by --seed)', integers)
     .option('--learning-rates <x,y>', 'a run for each of these rates; with --seeds, for each pair', reals)
     .option('--preset <name>', 'fast or paper (default: fast)')
@@ -89,25 +78,12 @@ export function tuneCommand(root: Command): void {
     .option('--dropout <X>', "in the frozen model, instead of the preset's", real)
     .option('--tasks <a,b>', 'a prompt for each of these tasks, which the rows name in their column task; in mixed batches', list)
     .option('--shared <N>', 'with --tasks: rows in front of each prompt that learn from all', integer)
-    .option('--micro-batch-size <N>', 'rows in one pass, where a batch is too large for the memory (default: all)', integer)
-    .option('--time-limit <seconds>', 'stop training after so long, and keep the best prompt', real)
-    .option('--on-divergence <how>', 'fail, stop (and keep the best prompt) or lowerRate (and go on from it) (default: fail)')
-    .option('--max-input-length <N>', 'longer inputs are cut (default: 512)', integer)
-    .option('--max-target-length <N>', 'longer targets are cut (default: 128)', integer)
-    .option('--sentinel', 'targets begin with <extra_id_0>: for models trained by span corruption alone')
+  lengthOptions(command).option('--sentinel', 'targets begin with <extra_id_0>: for models trained by span corruption alone')
   ruleOptions(command)
-    .optionsGroup('Choosing the best prompt:')
-    .option('--evaluate-every <N>', 'steps between evaluations (default: a tenth of the steps)', integer)
-    .option('--metric <name>', 'metrics to evaluate, the first picks the best prompt; repeat or use commas (default: accuracy)', list)
-    .option('--best-metric <name>', 'the metric that picks the best prompt')
-    .option('--patience <N>', 'stop after N evaluations without a better one', integer)
-    .optionsGroup('Keeping and telling:')
-    .option('--checkpoint <file>', "where the run's state is kept, to resume from")
-    .option('--checkpoint-every <N>', 'steps between checkpoints (default: only at the end; with --keep, as --evaluate-every)', integer)
+  metricOptions(command, 'prompt')
+  evaluationOptions(command, 'prompt')
+  keepingOptions(command, { often: '; with --keep, as --evaluate-every' })
     .option('--keep <N>', 'keep the N best prompts (without validation the N latest) as CHECKPOINT-STEP.safetensors', integer)
-    .option('--resume', 'go on from the checkpoint, if there is one')
-    .option('--report <file>', 'write how the run went: a page (.html), or the numbers (.json)')
-    .option('--json', 'events and the result as JSON lines')
     .addHelpText('after', EXAMPLES)
     .action((flags: TuneFlags) => interruptible((signal) => tune(flags, signal)))
   machineOptions(command)
@@ -173,11 +149,7 @@ async function initOf(choice: InitChoice | undefined): Promise<Init | undefined>
 async function checkBeforeLoading(flags: TuneFlags, options: TuneOptions): Promise<void> {
   resolveTune(options)
   for (const path of outPaths(flags)) await checkWritable(path, 'The prompt')
-  if (flags.report) {
-    await checkWritable(flags.report, 'The report')
-    reportForm(flags.report)
-  }
-  if (flags.checkpoint) await checkWritable(flags.checkpoint, 'The checkpoint')
+  await checkKeeping(flags)
   await checkReadable(flags.train)
   if (flags.validation !== undefined) await checkReadable(flags.validation)
 }
