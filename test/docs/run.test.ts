@@ -34,6 +34,10 @@ beforeAll(async () => {
     'test.csv': 'text,stars\na fine film,5\n',
     'questions.txt': 'play some jazz\n',
     'books.txt': PROSE,
+    'plan.json': JSON.stringify({
+      models: { nano: 'models/nano-t5' },
+      tasks: { requests: { train: 'train.jsonl', validation: 'dev.jsonl', test: 'test.jsonl' } },
+    }),
     'config.json': JSON.stringify({ vocab_size: 32128, d_model: 32, d_ff: 64, num_layers: 1, num_heads: 2 }),
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
@@ -80,14 +84,15 @@ describe('command lines', () => {
   const lines = snippetsIn('sh').flatMap(({ where, code }) =>
     code.split('\n').flatMap((line) => (line.trim() === '' ? [] : [{ where, line: line.replace(/\s+# .*$/, '') }])),
   )
-  const SMALL = ' --steps 2 --batch-size 4'
+  const few = ' --steps 2 --batch-size 4'
+  const SMALL = { tune: few, finetune: few, adapt: few, demo: ' --steps 2 --length 2', study: ' --scale smoke' }
   const LEFT_OUT = { tune: '--model models/nano-t5 --out x.safetensors', evaluate: '--model models/nano-t5 --prompt snips.safetensors' }
 
   const ofOurs = lines.filter(({ line }) => /^(npx )?softprompt /.test(line))
   test.each(ofOurs)('$where: $line', { timeout: 600_000 }, async ({ line }) => {
     const [, command = '', rest = ''] = /^(?:npx )?softprompt (\w+)(.*)$/.exec(line)!
     const given = rest.replace(' ...', ` ${LEFT_OUT[command as keyof typeof LEFT_OUT]}`)
-    const smaller = ['tune', 'finetune', 'adapt'].includes(command) ? SMALL : command === 'demo' ? ' --steps 2 --length 2' : ''
+    const smaller = SMALL[command as keyof typeof SMALL] ?? ''
     const [arguments_, input] = given.split(' < ') as [string, string | undefined]
     const cli = `"${process.execPath}" "${join(ROOT, 'lib', 'cli.js')}" ${command}${arguments_}${smaller} < ${input ?? '/dev/null'}`
     await run('bash', ['-c', cli], { cwd: folder, env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1 << 26 })

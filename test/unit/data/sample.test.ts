@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { readExamples } from '../../../src/data/index.js'
@@ -42,13 +43,15 @@ describe('a sample', () => {
     const registry = new FinalizationRegistry(() => {
       alive -= 1
     })
-    function* rows() {
+    async function* rows() {
       for (let i = 0; i < 50_000; i++) {
         const row = { input: `row ${i}`, target: 'x', padding: 'p'.repeat(2000) + i }
         registry.register(row, i)
         alive += 1
         most = Math.max(most, alive)
         yield row
+        // The registry is told of what was collected between turns of the event loop alone.
+        if (i % 1000 === 0) await setImmediate()
       }
     }
     const { examples } = await readExamples({ rows: rows(), sample: 100 })
