@@ -37,7 +37,8 @@ export function tell(plan: Plan, store: ResultStore): Told {
   return { sections: [...sections.filter(({ agrees }) => !agrees), ...sections.filter(({ agrees }) => agrees)], left }
 }
 
-const lacksOf = (name: FindingName, plan: Plan): string | undefined => {
+/** What the plan has not that a finding needs. */
+export const lacksOf = (name: FindingName, plan: Plan): string | undefined => {
   const finding: (typeof FINDINGS)[FindingName] & { lacks?(plan: Plan): string | undefined } = FINDINGS[name]
   return finding.lacks?.(plan)
 }

@@ -199,4 +199,7 @@ test('a folder that cannot be made and a finding that is none are told before an
   expect([file.code, file.stderr]).toEqual([1, expect.stringContaining('FILE_NOT_WRITABLE')])
   const name = await cli(['study', plan, '--out', join(folder, 'y'), '--only', 'lenght'])
   expect([name.code, name.stderr]).toEqual([2, expect.stringContaining("no finding 'lenght'")])
+  const { shifts: _, ...rest } = PLAN
+  const bare = await cli(['study', join(folder, write('bare.json', JSON.stringify(rest))), '--out', join(folder, 'y'), '--only', 'shift'])
+  expect([bare.code, bare.stderr]).toEqual([2, expect.stringContaining("shift needs 'shifts' that have 'elsewhere'")])
 })

@@ -3,16 +3,15 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { checkReadable } from '../../data/lines.js'
-import { FileError } from '../../errors.js'
+import { FileError, OptionError } from '../../errors.js'
 import { packageRoot } from '../../libtorch/load.js'
-import { invalidOption } from '../../options/check.js'
 import { FINDING_NAMES, FINDINGS, type FindingName } from '../../study/findings/index.js'
 import { markdown } from '../../study/markdown.js'
 import { plotFiles, studyPage } from '../../study/page.js'
 import { type Plan, readPlan } from '../../study/plan.js'
 import { runStudy } from '../../study/run.js'
 import { atScale, SCALES, type Scale } from '../../study/scale.js'
-import { measurable, type Told, tell } from '../../study/sections.js'
+import { lacksOf, measurable, type Told, tell } from '../../study/sections.js'
 import { checkWritable, writeWhole } from '../../writable.js'
 import { list } from '../arguments.js'
 import { interruptible } from '../interrupt.js'
@@ -78,7 +77,10 @@ async function study(path: string | undefined, flags: StudyFlags, signal: AbortS
   const plan = atScale(await readPlan(path ?? join(packageRoot(), 'examples', 'snips', 'study.json'), flags.data), flags.scale)
   await checkFiles(plan)
   const wanted = measurable(plan, flags.only)
-  if (wanted.length === 0) throw invalidOption('--only', flags.only, 'findings that the plan has what is needed for')
+  const left = (flags.only ?? []).filter((name) => !wanted.includes(name)).map((name) => `${name} needs ${lacksOf(name, plan)}`)
+  if (wanted.length === 0)
+    throw new OptionError('OPTION_INVALID', `The plan has not what ${flags.only} is measured with: ${left.join('; ')}.`)
+  for (const what of left) note(`left out: ${what} in the plan`)
   await mkdir(join(flags.out, 'plots'), { recursive: true }).catch((cause) => {
     throw new FileError('FILE_NOT_WRITABLE', `The study cannot be kept in ${flags.out}: ${(cause as Error).message}. Name a folder.`, {
       cause,
