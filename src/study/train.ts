@@ -7,6 +7,7 @@ import type { T5 } from '../model.js'
 import { SoftPrompt } from '../prompt.js'
 import type { CellResult, DesignCell, EnsembleCell, ModelCell, MultitaskCell, PromptCell } from './cells.js'
 import { costOf } from './cost.js'
+import { promptCells } from './grid.js'
 import { type Measuring, measure, scoreOf } from './measure.js'
 import { nearestOf } from './nearest.js'
 import type { Plan, Task } from './plan.js'
@@ -106,7 +107,7 @@ export function askTogether(work: Work, cell: EnsembleCell): Promise<CellResult>
   const { t5, plan } = work
   const task = taskOf(plan, cell.task)
   return timed(async () => {
-    const members = cell.seeds.map((seed): PromptCell => ({ ...cell, kind: 'prompt', sentinel: false, seed }))
+    const members = promptCells(plan, cell.model, cell.task, cell)
     const lost = members.filter((member) => !existsSync(promptPath(work, member)))
     if (lost.length > 0) await tunePrompts(work, lost)
     const prompts = await Promise.all(members.map((member) => SoftPrompt.load(promptPath(work, member))))

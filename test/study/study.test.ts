@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Cell, cellKey, type PromptCell } from '../../src/study/cells.js'
@@ -165,6 +165,8 @@ test('a study runs, is kept, goes on where it stopped, and is told as Markdown a
     if (cell.kind === 'multitask') expect(Object.keys(result.scores)).toEqual(['intents', 'again'])
     if (cell.task === 'here') expect(result.scores.there).toBe(result.scores.test)
   }
+  // An ensemble is made of the prompts that are there.
+  expect(readdirSync(join(out, 'prompts'))).toHaveLength(results.filter(({ cell }) => cell.kind === 'prompt').length)
   const again = await cli(args)
   expect([again.code, again.stdout]).toEqual([0, whole.stdout])
   expect(again.stderr).toMatch(new RegExp(`${results.length} results, ${results.length} of them there`))
